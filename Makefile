@@ -1,0 +1,31 @@
+# make rehearse   the whole loop on this machine: calibrate, predict, surge, compare, report
+# make check      format, lint, types, import contracts, tests: what people and CI run
+.PHONY: rehearse check lock
+.DEFAULT_GOAL := rehearse
+BIN := .venv/bin
+
+rehearse: .venv/ready
+	$(BIN)/matchday rehearse scenarios/quick
+
+check: .venv/ready-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+.venv/ready: requirements.lock pyproject.toml
+	python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "matchday needs Python 3.11 or newer; this python3 is " + sys.version.split()[0])'
+	python3 -m venv .venv
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+.venv/ready-dev: requirements-dev.lock .venv/ready
+	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	touch $@
+
+# Rewrites both locks with the newest versions; needs uv (pip install uv).
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements.lock pyproject.toml --group build --upgrade
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements-dev.lock pyproject.toml --group build --group dev -c requirements.lock --upgrade

@@ -1,0 +1,144 @@
+"""The proxy's wished-for state as plain values: what is rendered, driven at run time, and modelled alike.
+
+Every time is in seconds, every size in bytes. Nothing here knows HAProxy's text (`balancer.haproxy`)
+or where the values came from (`balancer.policy.desired`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Algorithm = Literal["roundrobin", "static-rr", "leastconn", "random", "first", "source", "uri", "hdr", "url_param"]
+PathType = Literal["Exact", "Prefix", "ImplementationSpecific"]
+ServerState = Literal["ready", "drain"]
+
+
+@dataclass(frozen=True)
+class Balance:
+    """How a backend picks a server.
+
+    `argument` is the header or parameter name of hdr and url_param; `draws` the N of random(N).
+    """
+
+    algorithm: Algorithm = "roundrobin"
+    argument: str | None = None
+    draws: int = 2
+    consistent: bool = False
+    hash_balance_factor: int = 0
+
+    @property
+    def takes_servers_at_runtime(self) -> bool:
+        """Whether HAProxy 2.8 accepts `add server` in such a backend. Source: management.txt, "add server"."""
+        if self.algorithm in {"source", "uri", "hdr", "url_param"}:
+            return self.consistent
+        return self.algorithm != "static-rr"
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """HAProxy's timeouts, seconds. `queue_s` is how long a request may wait for a slot before a 503."""
+
+    connect_s: float = 5.0
+    client_s: float = 50.0
+    server_s: float = 50.0
+    queue_s: float = 5.0
+    http_request_s: float = 5.0
+    http_keep_alive_s: float = 60.0
+    tunnel_s: float = 3600.0
+
+
+@dataclass(frozen=True)
+class RateLimit:
+    """At most `requests` a period and client address; more are refused with `status_code`."""
+
+    requests: int
+    period_s: float = 1.0
+    table_size: int = 100_000
+    status_code: int = 403
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """HAProxy's own probe of a server; `http_path` None means a TCP connect."""
+
+    enabled: bool = True
+    interval_s: float = 2.0
+    fall: int = 3
+    rise: int = 2
+    http_path: str | None = None
+
+
+@dataclass(frozen=True)
+class Header:
+    """A header to set; the value is literal text, never a HAProxy format."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Server:
+    """One pod in one backend. `maxconn` 0 means unlimited; `id` is HAProxy's explicit server id (>= 1)."""
+
+    name: str
+    id: int
+    address: str
+    port: int
+    maxconn: int = 0
+    weight: int = 100
+    state: ServerState = "ready"
+
+
+@dataclass(frozen=True)
+class BackendSettings:
+    """Everything annotations can say about a service. `pod_maxconn` is per pod over ALL proxies; 0 is unlimited."""
+
+    balance: Balance = Balance()
+    pod_maxconn: int = 0
+    timeouts: Timeouts = Timeouts()
+    retries: int = 3
+    rate_limit: RateLimit | None = None
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    request_headers: tuple[Header, ...] = ()
+    response_headers: tuple[Header, ...] = ()
+    check: HealthCheck = HealthCheck()
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A Kubernetes service port as HAProxy sees it. `name` is unique: namespace_service_port."""
+
+    name: str
+    settings: BackendSettings
+    servers: tuple[Server, ...] = ()
+
+
+@dataclass(frozen=True)
+class Route:
+    """One line of the host/path table. `host` None matches every host; "*.example" matches one more label."""
+
+    host: str | None
+    path: str
+    path_type: PathType
+    backend: str
+
+
+@dataclass(frozen=True)
+class ProxyConfig:
+    """The whole proxy: where it listens, where requests go, and who serves them."""
+
+    bind_address: str
+    bind_port: int
+    routes: tuple[Route, ...] = ()
+    backends: tuple[Backend, ...] = ()
+    default_backend: str | None = None
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+    def backend(self, name: str) -> Backend:
+        """The backend of that name; KeyError when there is none."""
+        for backend in self.backends:
+            if backend.name == name:
+                return backend
+        raise KeyError(name)

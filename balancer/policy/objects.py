@@ -1,0 +1,152 @@
+"""Kubernetes objects as frozen values: the parts that proxy, controller, local target and model read.
+
+`balancer.policy.manifests.read_manifests` makes them from parsed YAML or API JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from balancer.policy.config import PathType
+from balancer.policy.hpa import HpaSpec
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A mistake at one place of one document: what stands there and what is allowed.
+
+    `path` leads to the field (`("spec", "rules", 0, "host")`); `document` counts from 0 in the order read.
+    """
+
+    document: int
+    path: tuple[str | int, ...]
+    value: object
+    allowed: str
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A readiness probe. `path` None means a TCP connect. All times in seconds."""
+
+    path: str | None = "/ready"
+    port: int | str | None = None
+    initial_delay_s: float = 0.0
+    period_s: float = 10.0
+    timeout_s: float = 1.0
+    success_threshold: int = 1
+    failure_threshold: int = 3
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A Deployment. CPU in milli-cores summed over its containers; None where any container leaves it out."""
+
+    name: str
+    namespace: str
+    replicas: int
+    selector: Mapping[str, str]
+    pod_labels: Mapping[str, str]
+    ports: Mapping[str, int]
+    first_port: int | None
+    cpu_request_milli: int | None
+    cpu_limit_milli: int | None
+    readiness: Probe | None
+    termination_grace_s: float = 30.0
+    document: int = 0
+
+
+@dataclass(frozen=True)
+class ServicePort:
+    """One port of a Service; `target` is a number or the name of a container port."""
+
+    name: str | None
+    port: int
+    target: int | str
+
+
+@dataclass(frozen=True)
+class Service:
+    """A Service: which pods, which ports, which annotations."""
+
+    name: str
+    namespace: str
+    selector: Mapping[str, str]
+    ports: tuple[ServicePort, ...]
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    document: int = 0
+
+
+@dataclass(frozen=True)
+class BackendRef:
+    """What an Ingress path points at; `port` is the Service's port number or name."""
+
+    service: str
+    port: int | str
+
+
+@dataclass(frozen=True)
+class IngressPath:
+    """One host and path of an Ingress; `rule` and `index` say where it stood (spec.rules[rule].http.paths[index])."""
+
+    host: str | None
+    path: str
+    path_type: PathType
+    backend: BackendRef
+    rule: int = 0
+    index: int = 0
+
+
+@dataclass(frozen=True)
+class Ingress:
+    """An Ingress: rules in their order, its annotations, its default backend."""
+
+    name: str
+    namespace: str
+    paths: tuple[IngressPath, ...]
+    default_backend: BackendRef | None = None
+    ingress_class: str | None = None
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    document: int = 0
+
+
+@dataclass(frozen=True)
+class Autoscaler:
+    """A HorizontalPodAutoscaler and the Deployment it scales."""
+
+    name: str
+    namespace: str
+    deployment: str
+    spec: HpaSpec
+    document: int = 0
+
+
+@dataclass(frozen=True)
+class ConfigMap:
+    """A ConfigMap; the one named `matchday` holds cluster-wide defaults in the annotations' words without prefix."""
+
+    name: str
+    namespace: str
+    data: Mapping[str, str]
+    document: int = 0
+
+
+@dataclass(frozen=True)
+class Manifests:
+    """All objects of a scenario or a cluster, in the order read."""
+
+    deployments: tuple[Deployment, ...] = ()
+    services: tuple[Service, ...] = ()
+    ingresses: tuple[Ingress, ...] = ()
+    autoscalers: tuple[Autoscaler, ...] = ()
+    config_maps: tuple[ConfigMap, ...] = ()
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A pod's address behind a Service. `serving` False means: let requests finish, send no new ones (drain)."""
+
+    name: str
+    address: str
+    port: int
+    serving: bool = True
