@@ -1,0 +1,194 @@
+"""Kubernetes documents → `Manifests` and problems. Whatever the JSON, a mistake is a Problem, never an exception."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from balancer.policy.autoscaler import read_autoscaler
+from balancer.policy.config import PathType
+from balancer.policy.fields import Path, Reader
+from balancer.policy.objects import (
+    Autoscaler,
+    BackendRef,
+    ConfigMap,
+    Deployment,
+    Ingress,
+    IngressPath,
+    Manifests,
+    Probe,
+    Problem,
+    Service,
+    ServicePort,
+)
+
+KINDS = ("Deployment", "Service", "Ingress", "HorizontalPodAutoscaler", "ConfigMap")
+_PATH_TYPES: tuple[PathType, ...] = ("Exact", "Prefix", "ImplementationSpecific")
+
+
+def read_manifests(documents: Sequence[Mapping[str, object]]) -> tuple[Manifests, tuple[Problem, ...]]:
+    """Read all documents, in their order."""
+    deployments: list[Deployment] = []
+    services: list[Service] = []
+    ingresses: list[Ingress] = []
+    autoscalers: list[Autoscaler] = []
+    config_maps: list[ConfigMap] = []
+    problems: list[Problem] = []
+    for index, document in enumerate(documents):
+        reader = Reader(index)
+        kind = reader.text(document, ("kind",), required=True)
+        if kind == "HorizontalPodAutoscaler":
+            autoscaler, found = read_autoscaler(document, index)
+            problems += found
+            if autoscaler is not None:
+                autoscalers.append(autoscaler)
+            continue
+        if kind is not None and kind not in KINDS:
+            reader.refuse(("kind",), kind, f"one of {', '.join(KINDS)}")
+        if kind in KINDS:
+            meta = reader.mapping(document, ("metadata",), required=True)
+            name = reader.text(meta, ("metadata", "name"), required=True) or ""
+            namespace = reader.text(meta, ("metadata", "namespace")) or "default"
+            annotations = reader.strings(meta, ("metadata", "annotations"))
+            if kind == "Deployment":
+                deployments.append(_deployment(reader, document, name, namespace))
+            elif kind == "Service":
+                services.append(_service(reader, document, name, namespace, annotations))
+            elif kind == "Ingress":
+                ingresses.append(_ingress(reader, document, name, namespace, annotations))
+            else:
+                config_maps.append(ConfigMap(name, namespace, reader.strings(document, ("data",)), index))
+        problems += reader.problems
+    manifests = Manifests(
+        tuple(deployments), tuple(services), tuple(ingresses), tuple(autoscalers), tuple(config_maps)
+    )
+    return manifests, tuple(problems)
+
+
+def _deployment(reader: Reader, document: Mapping[str, object], name: str, namespace: str) -> Deployment:
+    spec = reader.mapping(document, ("spec",), required=True)
+    replicas = reader.whole(spec, ("spec", "replicas"), 0, 100_000)
+    selector = reader.mapping(spec, ("spec", "selector"), required=True)
+    template = reader.mapping(spec, ("spec", "template"), required=True)
+    meta = reader.mapping(template, ("spec", "template", "metadata"))
+    pod_path: Path = ("spec", "template", "spec")
+    pod = reader.mapping(template, pod_path, required=True)
+    containers = reader.items(pod, (*pod_path, "containers"), required=True)
+    ports: dict[str, int] = {}
+    first_port: int | None = None
+    probe: Probe | None = None
+    requests: list[int | None] = []
+    limits: list[int | None] = []
+    for path, container in containers:
+        for port_path, port in reader.items(container, (*path, "ports")):
+            number = reader.whole(port, (*port_path, "containerPort"), 1, 65535)
+            port_name = reader.text(port, (*port_path, "name"))
+            if number is not None:
+                first_port = first_port or number
+                ports |= {port_name: number} if port_name else {}
+        resources = reader.mapping(container, (*path, "resources"))
+        for kind, found in (("requests", requests), ("limits", limits)):
+            amounts = reader.mapping(resources, (*path, "resources", kind))
+            found.append(reader.milli(amounts, (*path, "resources", kind, "cpu")))
+        if "readinessProbe" in container:
+            probe = _probe(reader, container, (*path, "readinessProbe"))
+    grace_s = reader.whole(pod, (*pod_path, "terminationGracePeriodSeconds"), 0, 86_400)
+    cpu_limit = _sum(limits)
+    return Deployment(
+        name=name,
+        namespace=namespace,
+        replicas=1 if replicas is None else replicas,
+        selector=reader.strings(selector, ("spec", "selector", "matchLabels")),
+        pod_labels=reader.strings(meta, ("spec", "template", "metadata", "labels")),
+        ports=ports,
+        first_port=first_port,
+        # Source: Kubernetes documentation: a request left out equals the limit.
+        cpu_request_milli=_sum([r if r is not None else limit for r, limit in zip(requests, limits, strict=True)]),
+        cpu_limit_milli=cpu_limit,
+        readiness=probe,
+        termination_grace_s=30.0 if grace_s is None else float(grace_s),
+        document=reader.document,
+    )
+
+
+def _sum(amounts: list[int | None]) -> int | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if known and len(known) == len(amounts) else None
+
+
+def _probe(reader: Reader, container: Mapping[str, object], path: Path) -> Probe:
+    probe = reader.mapping(container, path, required=True)
+    get = reader.mapping(probe, (*path, "httpGet"))
+    tcp = reader.mapping(probe, (*path, "tcpSocket"))
+    if not get and not tcp:
+        reader.refuse(path, dict(probe), "a probe with httpGet or tcpSocket")
+
+    def seconds(name: str, default: int, low: int) -> int:
+        value = reader.whole(probe, (*path, name), low, 3600)
+        return default if value is None else value
+
+    # Source: Kubernetes API reference, Probe: its defaults.
+    return Probe(
+        path=(reader.text(get, (*path, "httpGet", "path")) or "/") if get else None,
+        port=reader.port(get or tcp, (*path, "httpGet" if get else "tcpSocket", "port")),
+        initial_delay_s=float(seconds("initialDelaySeconds", 0, 0)),
+        period_s=float(seconds("periodSeconds", 10, 1)),
+        timeout_s=float(seconds("timeoutSeconds", 1, 1)),
+        success_threshold=seconds("successThreshold", 1, 1),
+        failure_threshold=seconds("failureThreshold", 3, 1),
+    )
+
+
+def _service(
+    reader: Reader, document: Mapping[str, object], name: str, namespace: str, annotations: Mapping[str, str]
+) -> Service:
+    spec = reader.mapping(document, ("spec",), required=True)
+    ports = []
+    for path, entry in reader.items(spec, ("spec", "ports"), required=True):
+        number = reader.whole(entry, (*path, "port"), 1, 65535)
+        if number is None:
+            if "port" not in entry:
+                reader.refuse((*path, "port"), None, "a port number")
+            continue
+        target = reader.port(entry, (*path, "targetPort"))
+        ports.append(ServicePort(reader.text(entry, (*path, "name")), number, number if target is None else target))
+    return Service(name, namespace, reader.strings(spec, ("spec", "selector")), tuple(ports), annotations, reader.document)
+
+
+def _ingress(
+    reader: Reader, document: Mapping[str, object], name: str, namespace: str, annotations: Mapping[str, str]
+) -> Ingress:
+    spec = reader.mapping(document, ("spec",), required=True)
+    default = None
+    if "defaultBackend" in spec:
+        default = _backend_ref(reader, spec, ("spec", "defaultBackend"))
+    paths = []
+    for rule_index, (rule_path, rule) in enumerate(reader.items(spec, ("spec", "rules"))):
+        host = reader.text(rule, (*rule_path, "host"))
+        http = reader.mapping(rule, (*rule_path, "http"))
+        for index, (path, entry) in enumerate(reader.items(http, (*rule_path, "http", "paths"))):
+            backend = _backend_ref(reader, entry, (*path, "backend"))
+            text = reader.text(entry, (*path, "path")) or "/"
+            if not text.startswith("/"):
+                reader.refuse((*path, "path"), text, "a path that begins with /")
+                continue
+            kind = entry.get("pathType")
+            if kind not in _PATH_TYPES:
+                reader.refuse((*path, "pathType"), kind, "Exact, Prefix or ImplementationSpecific")
+                continue
+            if backend is not None:
+                path_type: PathType = kind  # type: ignore[assignment]  # one of the three by the check above
+                paths.append(IngressPath(host and host.lower(), text, path_type, backend, rule_index, index))
+    ingress_class = reader.text(spec, ("spec", "ingressClassName"))
+    return Ingress(name, namespace, tuple(paths), default, ingress_class, annotations, reader.document)
+
+
+def _backend_ref(reader: Reader, parent: Mapping[str, object], path: Path) -> BackendRef | None:
+    service_path = (*path, "service")
+    service = reader.mapping(reader.mapping(parent, path, required=True), service_path, required=True)
+    name = reader.text(service, (*service_path, "name"), required=True)
+    port_path = (*service_path, "port")
+    port = reader.mapping(service, port_path, required=True)
+    value = reader.text(port, (*port_path, "name")) or reader.whole(port, (*port_path, "number"), 1, 65535)
+    if value is None:
+        reader.refuse(port_path, dict(port), "a port `name` or `number`")
+    return BackendRef(name, value) if name is not None and value is not None else None
