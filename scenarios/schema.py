@@ -2,19 +2,61 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import difflib
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
 
 from scenarios.units import Duration, Rate, Ratio, Size
 
 Positive = Annotated[Duration, Field(gt=0)]
 
 
+def near_miss(word: str, known: list[str]) -> str:
+    """`; did you mean ...?` when a known word is close, else nothing."""
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean `{close[0]}`?" if close else ""
+
+
+def _by_key(*keys: str) -> Discriminator:
+    """Tells the members of a union apart by the one key that each of them has."""
+
+    def which(value: Any) -> str | None:
+        if isinstance(value, dict):
+            return next((key for key in keys if key in value), None)
+        return next((key for key in keys if hasattr(value, key)), None)
+
+    return Discriminator(
+        which,
+        custom_error_type="which_key",
+        custom_error_message="one of {allowed}",
+        custom_error_context={"allowed": ", ".join(f"`{key}: ...`" for key in keys)},
+    )
+
+
+def _by_type(kind: type[list[Any] | dict[str, Any]], name: str, other: str) -> Discriminator:
+    """Tells the members of a union apart by what stands in the YAML: this type, or anything else."""
+    which: Callable[[Any], str] = lambda value: name if isinstance(value, (kind, tuple, BaseModel)) else other  # noqa: E731 - one expression
+    return Discriminator(which)
+
+
 class Section(BaseModel):
     """Base of all sections: unknown keys are mistakes, values are immutable."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            known = list(cls.model_fields)
+            for key in value:
+                if key not in known:
+                    hint = near_miss(str(key), known) or f"; known here: {', '.join(known)}"
+                    raise PydanticCustomError("unknown_key", "no such key{hint}", {"key": key, "hint": hint})
+        return value
 
 
 class Phase(Section):
@@ -26,7 +68,9 @@ class Phase(Section):
 
     name: Annotated[str, Field(min_length=1)]
     duration: Positive
-    rps: Rate | tuple[Rate, Rate]
+    rps: Annotated[
+        Annotated[Rate, Tag("rate")] | Annotated[tuple[Rate, Rate], Tag("ramp")], _by_type(list, "ramp", "rate")
+    ]
     at: Duration | None = None
     surge: bool | None = None
 
@@ -85,7 +129,10 @@ class Request(Section):
 class Traffic(Section):
     """The load: exactly one of `phases` and `trace`. `clients` is how many source addresses it comes from."""
 
-    arrivals: Literal["poisson", "even"] | BurstyArrivals = "poisson"
+    arrivals: Annotated[
+        Annotated[Literal["poisson", "even"], Tag("word")] | Annotated[BurstyArrivals, Tag("section")],
+        _by_type(dict, "section", "word"),
+    ] = "poisson"
     phases: Annotated[tuple[Phase, ...], Field(min_length=1)] | None = None
     trace: Trace | None = None
     requests: Annotated[tuple[Request, ...], Field(min_length=1)]
@@ -123,7 +170,12 @@ class ConstantTime(Section):
     constant: Positive
 
 
-ServiceTime = LogNormalTime | ExponentialTime | ConstantTime
+ServiceTime = Annotated[
+    Annotated[LogNormalTime, Tag("lognormal")]
+    | Annotated[ExponentialTime, Tag("exponential")]
+    | Annotated[ConstantTime, Tag("constant")],
+    _by_key("lognormal", "exponential", "constant"),
+]
 
 
 class PathBehaviour(Section):
@@ -205,6 +257,11 @@ class SlowDisturbance(Section):
     slow: Slow
 
 
+Disturbance = Annotated[
+    Annotated[KillDisturbance, Tag("kill")] | Annotated[SlowDisturbance, Tag("slow")], _by_key("kill", "slow")
+]
+
+
 class Scenario(Section):
     """A whole scenario file."""
 
@@ -217,4 +274,4 @@ class Scenario(Section):
     cluster: Cluster = Cluster()
     slo: Slo
     cost: Cost | None = None
-    disturbances: tuple[KillDisturbance | SlowDisturbance, ...] = ()
+    disturbances: tuple[Disturbance, ...] = ()

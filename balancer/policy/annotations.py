@@ -104,7 +104,7 @@ def _balance(text: str) -> Balance:
 
 
 def _http_path(text: str) -> str:
-    path = text.split()[-1] if text.split() else ""
+    path = text.rsplit(maxsplit=1)[-1] if text.strip() else ""
     if not path.startswith("/") or any(ord(c) <= 32 for c in path):
         raise _NotAllowedError("a path that begins with /")
     return path
