@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from balancer.policy.fields import Path, Reader
+from balancer.policy.reader import Path, Reader
 from balancer.policy.hpa import Behavior, HpaSpec, Metric, ScalingPolicy, ScalingRules
 from balancer.policy.objects import Autoscaler, Problem
 

@@ -1,126 +1,103 @@
-"""Careful reading of YAML or JSON: any value may stand anywhere, and each mistake is noted with its place."""
+"""Reads fields out of untrusted JSON-like documents; a mistake becomes a Problem, never an exception."""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from balancer.policy.objects import Problem
 
-_QUANTITY = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(m|k|M|G|)")
-_QUANTITY_FACTORS = {"m": 1, "": 1_000, "k": 1_000_000, "M": 1_000_000_000, "G": 1_000_000_000_000}
-_MAX_INT = 2**31 - 1
+Path = tuple[str | int, ...]
+_QUANTITY = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))(n|u|m|k|M|G|T|Ki|Mi|Gi|Ti)?")
+# Source: Kubernetes API conventions, resource.Quantity.
+_FACTORS = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+_FACTORS |= {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
 
 
-def milli(value: object) -> int | None:
-    """A Kubernetes quantity (`250m`, `0.5`, `2`) in thousandths, rounded up; None when it is none.
+@dataclass
+class Reader:
+    """Collects the problems of one document. Every getter gives None (or empty) for what is missing or wrong.
 
-    Source: Kubernetes, apimachinery, resource.Quantity, whose MilliValue rounds up.
-    """
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        return None
-    match = _QUANTITY.fullmatch(str(value))
-    if match is None:
-        return None
-    try:
-        exact = Decimal(match[1]) * _QUANTITY_FACTORS[match[2]]
-    except InvalidOperation:
-        return None
-    return -int(-exact // 1)
-
-
-class Field:
-    """A value, the place where it stands, and the list that collects what is wrong.
-
-    Reading never raises: what cannot be read is complained about and answered with the default. A value that
-    is absent, or null, is complained about only when it is required.
+    A getter takes the enclosing mapping and the path of the field, whose last name it looks up.
     """
 
-    def __init__(
-        self,
-        value: object,
-        document: int,
-        path: tuple[str | int, ...],
-        problems: list[Problem],
-        *,
-        required: bool = False,
-    ) -> None:
-        self.value, self.document, self.path, self.problems = value, document, path, problems
-        self.required = required
+    document: int
+    problems: list[Problem] = field(default_factory=list)
 
-    def __getitem__(self, key: str) -> Field:
-        """The field below, if this is a mapping; an absent one otherwise."""
-        value = self.value.get(key) if isinstance(self.value, Mapping) else None
-        return Field(value, self.document, (*self.path, key), self.problems)
+    def refuse(self, path: Path, value: object, allowed: str) -> None:
+        """Note a mistake at `path`."""
+        self.problems.append(Problem(self.document, path, value, allowed))
 
-    def below(self, *keys: str) -> Field:
-        """The field further down; what stands between must be mappings."""
-        here = self
-        for key in keys:
-            here.mapping()
-            here = here[key]
-        return here
-
-    @property
-    def needed(self) -> Field:
-        """This field, complaining when it is absent."""
-        return Field(self.value, self.document, self.path, self.problems, required=True)
-
-    def complain(self, allowed: str) -> None:
-        """Note that what stands here is not allowed."""
-        problem = Problem(self.document, self.path, self.value, allowed)
-        if problem not in self.problems:
-            self.problems.append(problem)
-
-    def mapping(self) -> Mapping[str, object]:
-        """A mapping; empty when absent or wrong."""
-        if isinstance(self.value, Mapping):
-            return {key: value for key, value in self.value.items() if isinstance(key, str)}
-        self._wrong("a mapping")
+    def mapping(self, parent: Mapping[str, object], path: Path, *, required: bool = False) -> Mapping[str, object]:
+        """A mapping with string keys; empty when missing."""
+        value = parent.get(str(path[-1]))
+        if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+            return value
+        if value is not None or required:
+            self.refuse(path, value, "a mapping")
         return {}
 
-    def items(self) -> Iterator[Field]:
-        """The fields of a list; none when absent or wrong."""
-        if isinstance(self.value, (list, tuple)):
-            for index, value in enumerate(self.value):
-                yield Field(value, self.document, (*self.path, index), self.problems, required=True)
-            return
-        self._wrong("a list")
+    def items(
+        self, parent: Mapping[str, object], path: Path, *, required: bool = False
+    ) -> list[tuple[Path, Mapping[str, object]]]:
+        """The mappings of a list, each with its own path; entries of another type are refused."""
+        value = parent.get(str(path[-1]))
+        if value is None and not required:
+            return []
+        if not isinstance(value, list | tuple):
+            self.refuse(path, value, "a list")
+            return []
+        good = []
+        for index, entry in enumerate(value):
+            if isinstance(entry, Mapping):
+                good.append(((*path, index), entry))
+            else:
+                self.refuse((*path, index), entry, "a mapping")
+        return good
 
-    def text(self, pattern: re.Pattern[str] | None = None, allowed: str = "a non-empty string") -> str | None:
-        """A non-empty string that fits the pattern; None when absent or wrong."""
-        if isinstance(self.value, str) and self.value and (pattern is None or pattern.fullmatch(self.value)):
-            return self.value
-        self._wrong(allowed)
+    def text(self, parent: Mapping[str, object], path: Path, *, required: bool = False) -> str | None:
+        """A string that is not empty."""
+        value = parent.get(str(path[-1]))
+        if isinstance(value, str) and value:
+            return value
+        if value is not None or required:
+            self.refuse(path, value, "a text")
         return None
 
-    def whole(self, default: int, low: int = 0, high: int = _MAX_INT) -> int:
-        """A whole number between low and high; the default when absent or wrong."""
-        if isinstance(self.value, int) and not isinstance(self.value, bool) and low <= self.value <= high:
-            return self.value
-        self._wrong(f"a whole number >= {low}" if high == _MAX_INT else f"a whole number from {low} to {high}")
-        return default
-
-    def cores_milli(self) -> int | None:
-        """A CPU quantity in milli-cores; None when absent or wrong."""
-        quantity = milli(self.value)
-        if quantity is None:
-            self._wrong("a CPU quantity such as 250m, 0.5 or 2")
-        return quantity
-
-    def strings(self, what: str) -> dict[str, str]:
-        """A mapping of strings to strings; a wrong entry costs only itself."""
-        read = {}
-        for key, value in self.mapping().items():
+    def strings(self, parent: Mapping[str, object], path: Path) -> dict[str, str]:
+        """A mapping of strings, as labels and annotations are; other values are refused singly."""
+        good: dict[str, str] = {}
+        for name, value in self.mapping(parent, path).items():
             if isinstance(value, str):
-                read[key] = value
+                good[name] = value
             else:
-                self[key].needed.complain(f"a string ({what} are strings: put it in quotes)")
-        return read
+                self.refuse((*path, name), value, "a text, in quotes if it looks like a number")
+        return good
 
-    def _wrong(self, allowed: str) -> None:
-        if self.value is not None:
-            self.complain(allowed)
-        elif self.required:
-            self.complain(f"{allowed}; it is missing")
+    def whole(self, parent: Mapping[str, object], path: Path, low: int, high: int) -> int | None:
+        """A whole number within bounds."""
+        value = parent.get(str(path[-1]))
+        if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+            return value
+        if value is not None:
+            self.refuse(path, value, f"a whole number from {low} to {high}")
+        return None
+
+    def port(self, parent: Mapping[str, object], path: Path) -> int | str | None:
+        """A port number or the name of one."""
+        value = parent.get(str(path[-1]))
+        if isinstance(value, str) and value:
+            return value
+        return self.whole(parent, path, 1, 65535)
+
+    def milli(self, parent: Mapping[str, object], path: Path) -> int | None:
+        """A Kubernetes quantity in thousandths, rounded up as Quantity.MilliValue does."""
+        value = parent.get(str(path[-1]))
+        match = _QUANTITY.fullmatch(str(value)) if isinstance(value, str | int | float) else None
+        if match is None or isinstance(value, bool) or float(match.group(1)) < 0:
+            if value is not None:
+                self.refuse(path, value, 'a quantity such as 250m or "1.5", not negative')
+            return None
+        return math.ceil(float(match.group(1)) * 1000 * _FACTORS.get(match.group(2) or "", 1.0) - 1e-6)

@@ -1,14 +1,12 @@
-"""Kubernetes documents → `Manifests`, and a `Problem` for everything in them that cannot be used."""
+"""Kubernetes documents → `Manifests` and problems. Whatever the JSON, a mistake is a Problem, never an exception."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
 
 from balancer.policy.autoscaler import read_autoscaler
 from balancer.policy.config import PathType
-from balancer.policy.fields import Field
+from balancer.policy.reader import Path, Reader
 from balancer.policy.objects import (
     Autoscaler,
     BackendRef,
@@ -22,262 +20,175 @@ from balancer.policy.objects import (
     Service,
     ServicePort,
 )
-from balancer.policy.references import unresolved
 
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-_NAME_WORDS = "lower-case letters, digits, `-` and `.`"
-_PORT_NAME = re.compile(r"(?=.*[a-z])[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?")
-_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
-_HOST = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*")
-# Source: RFC 3986, 3.3, what a path may hold.
-_PATH = re.compile(r"/([A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})*")
-_PATH_TYPES: Mapping[str, PathType] = {
-    "Exact": "Exact",
-    "Prefix": "Prefix",
-    "ImplementationSpecific": "ImplementationSpecific",
-}
-_API_VERSIONS = {
-    "Deployment": "apps/v1",
-    "Service": "v1",
-    "Ingress": "networking.k8s.io/v1",
-    "HorizontalPodAutoscaler": "autoscaling/v2",
-    "ConfigMap": "v1",
-}
+KINDS = ("Deployment", "Service", "Ingress", "HorizontalPodAutoscaler", "ConfigMap")
+_PATH_TYPES: tuple[PathType, ...] = ("Exact", "Prefix", "ImplementationSpecific")
 
 
 def read_manifests(documents: Sequence[Mapping[str, object]]) -> tuple[Manifests, tuple[Problem, ...]]:
-    """All that can be used of the documents, in their order, and all that is wrong with them.
-
-    Never raises. A mistake costs what it stands in and no more: a path of an Ingress, a port of a Service.
-    """
-    problems: list[Problem] = []
+    """Read all documents, in their order."""
     deployments: list[Deployment] = []
     services: list[Service] = []
     ingresses: list[Ingress] = []
     autoscalers: list[Autoscaler] = []
     config_maps: list[ConfigMap] = []
-    readers: dict[str, Callable[[Field, str, str], None]] = {
-        "Deployment": lambda *about: deployments.append(_deployment(*about)),
-        "Service": lambda *about: services.append(_service(*about)),
-        "Ingress": lambda *about: ingresses.append(_ingress(*about)),
-        "ConfigMap": lambda *about: config_maps.append(_config_map(*about)),
-    }
-    seen: set[tuple[str, str, str]] = set()
-    for index, value in enumerate(documents):
-        document = Field(value, index, (), problems, required=True)
-        identity = _identity(document, seen)
-        if identity is None:
-            continue
-        kind, namespace, name = identity
+    problems: list[Problem] = []
+    for index, document in enumerate(documents):
+        reader = Reader(index)
+        kind = reader.text(document, ("kind",), required=True)
         if kind == "HorizontalPodAutoscaler":
-            autoscaler, wrong = read_autoscaler(value, index)
-            problems += wrong
-            autoscalers += [autoscaler] if autoscaler else []
-        else:
-            readers[kind](document, name, namespace)
-    manifests = Manifests(tuple(deployments), tuple(services), tuple(ingresses), tuple(autoscalers), tuple(config_maps))
-    return manifests, (*problems, *unresolved(manifests))
+            autoscaler, found = read_autoscaler(document, index)
+            problems += found
+            if autoscaler is not None:
+                autoscalers.append(autoscaler)
+            continue
+        if kind is not None and kind not in KINDS:
+            reader.refuse(("kind",), kind, f"one of {', '.join(KINDS)}")
+        if kind in KINDS:
+            meta = reader.mapping(document, ("metadata",), required=True)
+            name = reader.text(meta, ("metadata", "name"), required=True) or ""
+            namespace = reader.text(meta, ("metadata", "namespace")) or "default"
+            annotations = reader.strings(meta, ("metadata", "annotations"))
+            if kind == "Deployment":
+                deployments.append(_deployment(reader, document, name, namespace))
+            elif kind == "Service":
+                services.append(_service(reader, document, name, namespace, annotations))
+            elif kind == "Ingress":
+                ingresses.append(_ingress(reader, document, name, namespace, annotations))
+            else:
+                config_maps.append(ConfigMap(name, namespace, reader.strings(document, ("data",)), index))
+        problems += reader.problems
+    manifests = Manifests(
+        tuple(deployments), tuple(services), tuple(ingresses), tuple(autoscalers), tuple(config_maps)
+    )
+    return manifests, tuple(problems)
 
 
-def _identity(document: Field, seen: set[tuple[str, str, str]]) -> tuple[str, str, str] | None:
-    """Kind, namespace and name of a document we read, unless it lacks one or another had them before."""
-    document.mapping()
-    kind = document["kind"].needed.text()
-    if kind is None:
-        return None
-    if kind not in _API_VERSIONS:
-        document["kind"].complain(f"one of {', '.join(_API_VERSIONS)}")
-        return None
-    version = document["apiVersion"].needed
-    if version.value != _API_VERSIONS[kind]:
-        version.complain(f"{_API_VERSIONS[kind]} for a {kind}")
-        return None
-    metadata = document["metadata"].needed
-    metadata.mapping()
-    name = metadata["name"].needed.text(_NAME, _NAME_WORDS)
-    namespace = "default" if metadata["namespace"].value is None else metadata["namespace"].text(_NAME, _NAME_WORDS)
-    if name is None or namespace is None:
-        return None
-    if (kind, namespace, name) in seen:
-        metadata["name"].complain(f"a name that no other {kind} of namespace {namespace} has")
-        return None
-    seen.add((kind, namespace, name))
-    return kind, namespace, name
-
-
-def _deployment(document: Field, name: str, namespace: str) -> Deployment:
-    spec = document["spec"].needed
-    selector_field = spec.below("selector", "matchLabels")
-    selector = selector_field.needed.strings("labels")
-    expressions = spec["selector"]["matchExpressions"]
-    if expressions.value is not None:
-        expressions.complain("matchLabels only")
-    template = spec.below("template")
-    labels_field = template.needed.below("metadata", "labels")
-    labels = labels_field.strings("labels")
-    if not selector.items() <= labels.items():
-        selector_field.complain("labels that the pod template has too")
-    pod = template.below("spec").needed
-    containers = list(pod.below("containers").needed.items())
-    ports = _container_ports(containers)
+def _deployment(reader: Reader, document: Mapping[str, object], name: str, namespace: str) -> Deployment:
+    spec = reader.mapping(document, ("spec",), required=True)
+    replicas = reader.whole(spec, ("spec", "replicas"), 0, 100_000)
+    selector = reader.mapping(spec, ("spec", "selector"), required=True)
+    template = reader.mapping(spec, ("spec", "template"), required=True)
+    meta = reader.mapping(template, ("spec", "template", "metadata"))
+    pod_path: Path = ("spec", "template", "spec")
+    pod = reader.mapping(template, pod_path, required=True)
+    containers = reader.items(pod, (*pod_path, "containers"), required=True)
+    ports: dict[str, int] = {}
+    first_port: int | None = None
+    probe: Probe | None = None
+    requests: list[int | None] = []
+    limits: list[int | None] = []
+    for path, container in containers:
+        for port_path, port in reader.items(container, (*path, "ports")):
+            number = reader.whole(port, (*port_path, "containerPort"), 1, 65535)
+            port_name = reader.text(port, (*port_path, "name"))
+            if number is not None:
+                first_port = first_port or number
+                ports |= {port_name: number} if port_name else {}
+        resources = reader.mapping(container, (*path, "resources"))
+        for kind, found in (("requests", requests), ("limits", limits)):
+            amounts = reader.mapping(resources, (*path, "resources", kind))
+            found.append(reader.milli(amounts, (*path, "resources", kind, "cpu")))
+        if "readinessProbe" in container:
+            probe = _probe(reader, container, (*path, "readinessProbe"))
+    grace_s = reader.whole(pod, (*pod_path, "terminationGracePeriodSeconds"), 0, 86_400)
+    cpu_limit = _sum(limits)
     return Deployment(
         name=name,
         namespace=namespace,
-        replicas=spec["replicas"].whole(1),
-        selector=selector,
-        pod_labels=labels,
-        ports={port_name: number for port_name, number in ports if port_name is not None},
-        first_port=ports[0][1] if ports else None,
-        cpu_request_milli=_cores(containers, "requests"),
-        cpu_limit_milli=_cores(containers, "limits"),
-        readiness=_readiness(containers),
-        termination_grace_s=float(pod["terminationGracePeriodSeconds"].whole(30)),
-        document=document.document,
+        replicas=1 if replicas is None else replicas,
+        selector=reader.strings(selector, ("spec", "selector", "matchLabels")),
+        pod_labels=reader.strings(meta, ("spec", "template", "metadata", "labels")),
+        ports=ports,
+        first_port=first_port,
+        # Source: Kubernetes documentation: a request left out equals the limit.
+        cpu_request_milli=_sum([r if r is not None else limit for r, limit in zip(requests, limits, strict=True)]),
+        cpu_limit_milli=cpu_limit,
+        readiness=probe,
+        termination_grace_s=30.0 if grace_s is None else float(grace_s),
+        document=reader.document,
     )
 
 
-def _container_ports(containers: list[Field]) -> list[tuple[str | None, int]]:
+def _sum(amounts: list[int | None]) -> int | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if known and len(known) == len(amounts) else None
+
+
+def _probe(reader: Reader, container: Mapping[str, object], path: Path) -> Probe:
+    probe = reader.mapping(container, path, required=True)
+    get = reader.mapping(probe, (*path, "httpGet"))
+    tcp = reader.mapping(probe, (*path, "tcpSocket"))
+    if not get and not tcp:
+        reader.refuse(path, dict(probe), "a probe with httpGet or tcpSocket")
+
+    def seconds(name: str, default: int, low: int) -> int:
+        value = reader.whole(probe, (*path, name), low, 3600)
+        return default if value is None else value
+
+    # Source: Kubernetes API reference, Probe: its defaults.
+    return Probe(
+        path=(reader.text(get, (*path, "httpGet", "path")) or "/") if get else None,
+        port=reader.port(get or tcp, (*path, "httpGet" if get else "tcpSocket", "port")),
+        initial_delay_s=float(seconds("initialDelaySeconds", 0, 0)),
+        period_s=float(seconds("periodSeconds", 10, 1)),
+        timeout_s=float(seconds("timeoutSeconds", 1, 1)),
+        success_threshold=seconds("successThreshold", 1, 1),
+        failure_threshold=seconds("failureThreshold", 3, 1),
+    )
+
+
+def _service(
+    reader: Reader, document: Mapping[str, object], name: str, namespace: str, annotations: Mapping[str, str]
+) -> Service:
+    spec = reader.mapping(document, ("spec",), required=True)
     ports = []
-    for container in containers:
-        container.mapping()
-        for port in container["ports"].items():
-            port.mapping()
-            number = port["containerPort"].needed.whole(0, 1, 65535)
-            name = port["name"].text(_PORT_NAME, "a port name of up to 15 lower-case letters, digits and `-`")
-            if number:
-                ports.append((name, number))
-    return ports
-
-
-def _cores(containers: list[Field], which: str) -> int | None:
-    """The sum over all containers, None when one leaves it out; a missing request is the limit, as in Kubernetes."""
-    total = 0
-    for container in containers:
-        resources = container["resources"]
-        own = resources.below(which, "cpu").cores_milli()
-        if own is None and which == "requests":
-            own = resources.below("limits", "cpu").cores_milli()
-        if own is None:
-            return None
-        total += own
-    return total or None
-
-
-def _readiness(containers: list[Field]) -> Probe | None:
-    """The first container's probe that has one. Defaults are Kubernetes' own."""
-    for container in containers:
-        probe = container["readinessProbe"]
-        if probe.value is None:
+    for path, entry in reader.items(spec, ("spec", "ports"), required=True):
+        number = reader.whole(entry, (*path, "port"), 1, 65535)
+        if number is None:
+            if "port" not in entry:
+                reader.refuse((*path, "port"), None, "a port number")
             continue
-        probe.mapping()
-        http, tcp = probe["httpGet"], probe["tcpSocket"]
-        how = http if http.value is not None else tcp
-        how.mapping()
-        if how.value is None:
-            probe.complain("httpGet or tcpSocket: a pod of the local target cannot be asked in another way")
-            continue
-        path = None
-        if how is http:
-            path = "/" if http["path"].value is None else http["path"].text(_PATH, "a path that begins with /")
-        return Probe(
-            path=path,
-            port=_port(how["port"].needed),
-            initial_delay_s=float(probe["initialDelaySeconds"].whole(0)),
-            period_s=float(probe["periodSeconds"].whole(10, 1)),
-            timeout_s=float(probe["timeoutSeconds"].whole(1, 1)),
-            success_threshold=probe["successThreshold"].whole(1, 1),
-            failure_threshold=probe["failureThreshold"].whole(3, 1),
-        )
-    return None
+        target = reader.port(entry, (*path, "targetPort"))
+        ports.append(ServicePort(reader.text(entry, (*path, "name")), number, number if target is None else target))
+    return Service(name, namespace, reader.strings(spec, ("spec", "selector")), tuple(ports), annotations, reader.document)
 
 
-def _port(field: Field) -> int | str | None:
-    """A port's number or name."""
-    if isinstance(field.value, str):
-        return field.text(_PORT_NAME, "a port number from 1 to 65535, or the name of a port")
-    return field.whole(0, 1, 65535) or None
+def _ingress(
+    reader: Reader, document: Mapping[str, object], name: str, namespace: str, annotations: Mapping[str, str]
+) -> Ingress:
+    spec = reader.mapping(document, ("spec",), required=True)
+    default = None
+    if "defaultBackend" in spec:
+        default = _backend_ref(reader, spec, ("spec", "defaultBackend"))
+    paths = []
+    for rule_index, (rule_path, rule) in enumerate(reader.items(spec, ("spec", "rules"))):
+        host = reader.text(rule, (*rule_path, "host"))
+        http = reader.mapping(rule, (*rule_path, "http"))
+        for index, (path, entry) in enumerate(reader.items(http, (*rule_path, "http", "paths"))):
+            backend = _backend_ref(reader, entry, (*path, "backend"))
+            text = reader.text(entry, (*path, "path")) or "/"
+            if not text.startswith("/"):
+                reader.refuse((*path, "path"), text, "a path that begins with /")
+                continue
+            kind = entry.get("pathType")
+            if kind not in _PATH_TYPES:
+                reader.refuse((*path, "pathType"), kind, "Exact, Prefix or ImplementationSpecific")
+                continue
+            if backend is not None:
+                path_type: PathType = kind  # type: ignore[assignment]  # one of the three by the check above
+                paths.append(IngressPath(host and host.lower(), text, path_type, backend, rule_index, index))
+    ingress_class = reader.text(spec, ("spec", "ingressClassName"))
+    return Ingress(name, namespace, tuple(paths), default, ingress_class, annotations, reader.document)
 
 
-def _service(document: Field, name: str, namespace: str) -> Service:
-    spec = document["spec"].needed
-    spec.mapping()
-    ports = []
-    for port in spec["ports"].needed.items():
-        port.mapping()
-        number = port["port"].needed.whole(0, 1, 65535)
-        target = number if port["targetPort"].value is None else _port(port["targetPort"])
-        if number and target:
-            ports.append(ServicePort(port["name"].text(_PORT_NAME, "a port name"), number, target))
-    return Service(
-        name=name,
-        namespace=namespace,
-        selector=spec["selector"].strings("labels"),
-        ports=tuple(ports),
-        annotations=document["metadata"]["annotations"].strings("annotations"),
-        document=document.document,
-    )
-
-
-def _ingress(document: Field, name: str, namespace: str) -> Ingress:
-    spec = document["spec"].needed
-    spec.mapping()
-    paths: list[IngressPath] = []
-    for index, rule in enumerate(spec["rules"].items()):
-        rule.mapping()
-        host = (
-            rule["host"].text(_HOST, "a DNS name in lower case, or *. and a DNS name") if rule["host"].value else None
-        )
-        if rule["host"].value and host is None:
-            continue
-        for number, path in enumerate(rule.below("http", "paths").needed.items()):
-            read = _ingress_path(path, host, index, number)
-            paths += [read] if read else []
-    default = spec["defaultBackend"]
-    return Ingress(
-        name=name,
-        namespace=namespace,
-        paths=tuple(paths),
-        default_backend=_backend_ref(default) if default.value is not None else None,
-        ingress_class=spec["ingressClassName"].text(),
-        annotations=document["metadata"]["annotations"].strings("annotations"),
-        document=document.document,
-    )
-
-
-def _ingress_path(field: Field, host: str | None, rule: int, index: int) -> IngressPath | None:
-    field.mapping()
-    kind = field["pathType"].needed
-    path_type = _PATH_TYPES.get(kind.value) if isinstance(kind.value, str) else None
-    if path_type is None:
-        kind.complain(f"one of {', '.join(_PATH_TYPES)}")
-    path = "/" if field["path"].value is None else field["path"].text(_PATH, "a path of a URL that begins with /")
-    if path is not None and _has_empty_element(path):
-        field["path"].complain("a path without empty, . or .. elements")
-        path = None
-    backend = _backend_ref(field["backend"].needed)
-    if path is None or path_type is None or backend is None:
-        return None
-    return IngressPath(host, path, path_type, backend, rule, index)
-
-
-def _has_empty_element(path: str) -> bool:
-    """Source: Kubernetes, pkg/apis/networking/validation, invalidPathSequences."""
-    elements = path.split("/")[1:]
-    return (
-        any(first in {"", ".", ".."} for first, _ in pairwise([*elements, ""]))
-        and path != "/"
-        and ("//" in path or any(element in {".", ".."} for element in elements))
-    )
-
-
-def _backend_ref(field: Field) -> BackendRef | None:
-    service = field.below("service").needed
-    name = service.below("name").needed.text(_NAME, _NAME_WORDS)
-    port = service.below("port").needed
-    number, port_name = port["number"], port["name"]
-    which = _port(port_name if port_name.value is not None else number.needed) if port.mapping() else None
-    return BackendRef(name, which) if name is not None and which is not None else None
-
-
-def _config_map(document: Field, name: str, namespace: str) -> ConfigMap:
-    return ConfigMap(name, namespace, document["data"].strings("values of data"), document.document)
+def _backend_ref(reader: Reader, parent: Mapping[str, object], path: Path) -> BackendRef | None:
+    service_path = (*path, "service")
+    service = reader.mapping(reader.mapping(parent, path, required=True), service_path, required=True)
+    name = reader.text(service, (*service_path, "name"), required=True)
+    port_path = (*service_path, "port")
+    port = reader.mapping(service, port_path, required=True)
+    value = reader.text(port, (*port_path, "name")) or reader.whole(port, (*port_path, "number"), 1, 65535)
+    if value is None:
+        reader.refuse(port_path, dict(port), "a port `name` or `number`")
+    return BackendRef(name, value) if name is not None and value is not None else None
