@@ -1,0 +1,151 @@
+"""A Deployment in SimPy: keeps as many pods alive as it is told to, and retires them gently."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Protocol
+
+import simpy
+
+from balancer.policy.objects import Deployment, Probe
+from sim.clock import after
+from sim.controlplane.replica import Replica, deletion_order, ready_at_s
+from sim.pod import Pod
+from sim.streams import Sequence
+
+# Kubernetes without a readiness probe: ready as soon as something listens, looked at like the local target does.
+_NO_PROBE = Probe(path=None)
+
+
+class Rotation(Protocol):
+    """What a Deployment needs of the proxy's side."""
+
+    def add(self, deployment: str, pod: Pod) -> None:
+        """Send requests to this pod from now on."""
+
+    def drain(self, deployment: str, pod: Pod) -> None:
+        """Send it no new ones."""
+
+
+@dataclass(frozen=True)
+class Lags:
+    """How long things take, the k-th pod of the Deployment taking the k-th draw. Seconds.
+
+    start_delay_s  declared: from the decision to the start, beyond what `decision` says
+    decision       from the moment a decision is due until the process starts
+    startup        from the process start until the readiness endpoint would answer
+    rotation       from a readiness change (or a death) until the proxy has acted on it
+    """
+
+    start_delay_s: float
+    decision: Sequence
+    startup: Sequence
+    rotation: Sequence
+
+
+class ReplicaSet:
+    """The pods of one Deployment. `changed` is called whenever a count may have changed."""
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        deployment: Deployment,
+        new_pod: Callable[[str], Pod],
+        rotation: Rotation,
+        lags: Lags,
+        changed: Callable[[], None],
+    ) -> None:
+        self.env, self.deployment = env, deployment
+        self.desired = 0
+        self.replicas: list[Replica] = []
+        self._new_pod, self._rotation, self._lags, self._changed = new_pod, rotation, lags, changed
+        self._probe = deployment.readiness or _NO_PROBE
+        self._created = 0
+
+    @property
+    def active(self) -> list[Replica]:
+        """Pods that count: all but those being deleted, oldest first."""
+        return [replica for replica in self.replicas if not replica.deleting]
+
+    def begin(self, replicas: int) -> None:
+        """These pods have been in rotation since just now."""
+        self.desired = replicas
+        for _ in range(replicas):
+            replica = self._create()
+            replica.started_s = replica.ready_since_s = self.env.now
+            replica.pod = self._new_pod(replica.name)
+            self._into_rotation(replica)
+        self._changed()
+
+    def scale(self, desired: int) -> None:
+        """Start or retire pods until `desired` remain."""
+        self.desired = desired
+        active = self.active
+        excess = len(active) - desired
+        for replica in deletion_order(active, self.env.now)[: max(0, excess)]:
+            self._retire(replica)
+        for _ in range(-excess):
+            self.env.process(self._live(self._create()))
+        self._changed()
+
+    def kill(self, replica: Replica) -> None:
+        """SIGKILL a pod. The proxy learns of it, and a replacement starts, a lag later."""
+        pod = replica.pod
+        assert pod is not None
+        self.replicas.remove(replica)
+        pod.kill()
+        if replica.in_rotation:
+            replica.in_rotation = False
+            after(self.env, self._lags.rotation[replica.ordinal], lambda: self._drain(pod))
+        self.scale(self.desired)
+
+    def _create(self) -> Replica:
+        replica = Replica(f"{self.deployment.name}-{self._created + 1}", self._created, self.env.now)
+        self._created += 1
+        self.replicas.append(replica)
+        return replica
+
+    def _live(self, replica: Replica) -> Generator[simpy.Event, None, None]:
+        """From the decision to rotation."""
+        env, lags, k = self.env, self._lags, replica.ordinal
+        yield env.timeout(lags.start_delay_s + lags.decision[k])
+        if replica.deleting:
+            self.replicas.remove(replica)
+            return
+        replica.started_s = env.now
+        replica.pod = self._new_pod(replica.name)
+        yield env.timeout(ready_at_s(self._probe, env.now, env.now + lags.startup[k]) - env.now)
+        if replica.deleting or not replica.pod.alive:
+            return
+        replica.ready_since_s = env.now
+        self._changed()
+        yield env.timeout(lags.rotation[k])
+        if not replica.deleting and replica.pod.alive:
+            self._into_rotation(replica)
+            self._changed()
+
+    def _into_rotation(self, replica: Replica) -> None:
+        assert replica.pod is not None
+        replica.in_rotation = True
+        self._rotation.add(self.deployment.name, replica.pod)
+
+    def _drain(self, pod: Pod) -> None:
+        self._rotation.drain(self.deployment.name, pod)
+
+    def _retire(self, replica: Replica) -> None:
+        """Drained at once; gone when idle, or broken off when the grace period is over."""
+        replica.deleting = True
+        pod = replica.pod
+        if replica.in_rotation and pod is not None:
+            replica.in_rotation = False
+            self._drain(pod)
+        if pod is not None:
+            self.env.process(self._terminate(replica, pod))
+
+    def _terminate(self, replica: Replica, pod: Pod) -> Generator[simpy.Event, None, None]:
+        if pod.jobs:
+            yield pod.when_idle() | self.env.timeout(self.deployment.termination_grace_s)
+        self.replicas.remove(replica)
+        if pod.alive:
+            pod.kill()

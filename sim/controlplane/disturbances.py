@@ -1,0 +1,43 @@
+"""What goes wrong on purpose, at its time: pods killed, pods slow. Oldest pods first, over all Deployments."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+import simpy
+
+from scenarios.schema import KillDisturbance, Slow, SlowDisturbance
+from sim.clock import after
+from sim.controlplane.deployment import ReplicaSet
+from sim.controlplane.replica import Replica
+from sim.pod import Pod
+
+
+def disturb(
+    env: simpy.Environment, disturbances: Sequence[KillDisturbance | SlowDisturbance], sets: Sequence[ReplicaSet]
+) -> Generator[simpy.Event, None, None]:
+    """Carry the disturbances out in order of time."""
+    for disturbance in sorted(disturbances, key=lambda d: d.at):
+        yield env.timeout(max(0.0, disturbance.at - env.now))
+        if isinstance(disturbance, KillDisturbance):
+            for replica_set, replica in _oldest_running(sets)[: disturbance.kill]:
+                replica_set.kill(replica)
+        else:
+            for _, replica in _oldest_running(sets)[: disturbance.slow.pods]:
+                assert replica.pod is not None
+                _slow_down(env, replica.pod, disturbance.slow)
+
+
+def _slow_down(env: simpy.Environment, pod: Pod, slow: Slow) -> None:
+    """Requests that start in the next `duration` seconds take `factor` times as long."""
+    pod.slow_factor = slow.factor
+
+    def recover() -> None:
+        pod.slow_factor = 1.0
+
+    after(env, slow.duration, recover)
+
+
+def _oldest_running(sets: Sequence[ReplicaSet]) -> list[tuple[ReplicaSet, Replica]]:
+    running = [(s, r) for s in sets for r in s.active if r.pod is not None and r.pod.alive]
+    return sorted(running, key=lambda pair: pair[1].created_s)

@@ -1,0 +1,66 @@
+"""Random streams, one per cause, so that a change of one thing does not change the weather of another.
+
+A stream is named by (seed, replication, cause, part): the same name always gives the same numbers, whatever
+else is drawn. Draws belong to things (a request's attempt, the k-th pod of a Deployment), not to the order
+in which the simulation comes to them. A new cause goes to the end of `CAUSES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+Cause = Literal["arrivals", "bootstrap", "service", "outside", "picks", "backoff", "start-up", "rotation", "decision"]
+CAUSES: tuple[Cause, ...] = get_args(Cause)
+
+Quantile = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""An inverse distribution function: uniform numbers of [0, 1) in, quantiles out."""
+
+
+class Streams:
+    """All randomness of one replication."""
+
+    def __init__(self, seed: int, replication: int) -> None:
+        self.seed, self.replication = seed, replication
+
+    def generator(self, cause: Cause, part: int = 0) -> np.random.Generator:
+        """The generator of a cause; `part` tells attempts, Deployments and the like apart."""
+        key = (self.replication, CAUSES.index(cause), part)
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
+
+    def schedule_seed(self) -> int:
+        """Seed of this replication's own arrivals."""
+        key = (self.replication, CAUSES.index("arrivals"))
+        return int(np.random.SeedSequence(self.seed, spawn_key=key).generate_state(1)[0])
+
+
+class Sequence:
+    """Endless draws from one distribution; the k-th is the same however many are taken at a time."""
+
+    _BLOCK = 64
+
+    def __init__(self, generator: np.random.Generator, quantile: Quantile) -> None:
+        self._generator, self._quantile = generator, quantile
+        self._drawn: list[float] = []
+
+    def __getitem__(self, index: int) -> float:
+        while index >= len(self._drawn):
+            self._drawn += self._quantile(self._generator.random(self._BLOCK)).tolist()
+        return self._drawn[index]
+
+
+class PerAttempt:
+    """A number for each (attempt, request): row k is drawn when the first request comes to its k-th attempt."""
+
+    def __init__(self, draw_row: Callable[[int], list[float]]) -> None:
+        self._draw_row = draw_row
+        self._rows: list[list[float]] = []
+
+    def row(self, attempt: int) -> list[float]:
+        """The numbers of all requests for their `attempt`-th attempt, from 0."""
+        while attempt >= len(self._rows):
+            self._rows.append(self._draw_row(len(self._rows)))
+        return self._rows[attempt]
