@@ -1,187 +1,180 @@
 """The `haproxy.org/*` vocabulary → `BackendSettings`. A wrong annotation costs only itself.
 
-Words and meanings are those of haproxytech/kubernetes-ingress, so that its users' manifests work unchanged.
+Words and meanings are those of haproxytech/kubernetes-ingress, so that its users' manifests work unchanged; where
+matchday differs, docs/annotations.md says so.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import re
-from collections.abc import Callable, Iterable, Mapping
+import difflib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
-from balancer.policy.config import Algorithm, BackendSettings, Balance, Header, HealthCheck, RateLimit, Timeouts
+from balancer.policy import values
+from balancer.policy.config import BackendSettings, RateLimit
+from balancer.policy.objects import Problem
+from balancer.policy.values import NotAllowedError
 
 PREFIXES = ("haproxy.org/", "haproxy.com/", "ingress.kubernetes.io/")
-_DURATION = re.compile(r"(\d+)(us|ms|s|m|h|d)?")
-_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-_SIZE = re.compile(r"(\d+)([kmKM])?")
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # Source: RFC 9110, 5.6.2, a field name
-_CALL = re.compile(r"(hdr|url_param|random)\s*(?:\(\s*([^()\s]+)\s*\)|\s+(\S+))?")
-_PLAIN: tuple[Algorithm, ...] = ("roundrobin", "static-rr", "leastconn", "first", "source", "uri")
+# Source: HAProxy 2.8 configuration manual, "http-request deny": the codes deny_status takes.
+_DENY_CODES = (400, 401, 403, 404, 405, 407, 408, 410, 413, 425, 429, 500, 501, 502, 503, 504)
+
+Apply = Callable[[BackendSettings, object], BackendSettings]
 
 
 @dataclass(frozen=True)
-class Refused:
-    """An annotation that was not applied: its name as written, its value, and what is allowed."""
+class Word:
+    """One annotation: how its value is read, and what it changes."""
 
-    name: str
-    value: str
-    allowed: str
-
-
-class _NotAllowedError(ValueError):
-    """Carries what is allowed."""
+    read: Callable[[str], object]
+    apply: Apply
+    meaning: str
+    whole_proxy: bool = False
 
 
-def _duration_s(text: str) -> float:
-    match = _DURATION.fullmatch(text.strip())
-    if match is None or int(match.group(1)) == 0:
-        raise _NotAllowedError("a duration such as 5s, 500ms or 1m, more than 0")
-    # Source: HAProxy configuration manual, "Time format": a bare number is milliseconds.
-    return int(match.group(1)) * _UNITS[match.group(2) or "ms"]
+@dataclass(frozen=True)
+class Layer:
+    """Annotations of one object: where they stand. `bare` are a ConfigMap's words, which have no prefix."""
+
+    document: int
+    path: tuple[str, ...]
+    entries: Mapping[str, str]
+    bare: bool = False
+
+    @cached_property
+    def words(self) -> dict[str, tuple[str, str]]:
+        """Our words in it: the name as written and the value; of two names for one word the newer counts."""
+        found: dict[str, tuple[str, str]] = {}
+        for prefix in ("",) if self.bare else PREFIXES:
+            names = sorted(name for name in self.entries if name.startswith(prefix))
+            for name in sorted(names, key=lambda name: name.removeprefix(prefix) in OLD_NAMES):
+                word = name.removeprefix(prefix)
+                found.setdefault(OLD_NAMES.get(word, word), (name, self.entries[name]))
+        return found
+
+    def problem(self, name: str, allowed: str) -> Problem:
+        """What is wrong with one of them."""
+        return Problem(self.document, (*self.path, name), self.entries[name], allowed)
 
 
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.strip().isdecimal() or not low <= int(text) <= high:
-            raise _NotAllowedError(f"a whole number from {low} to {high}")
-        return int(text)
+def _timeout(name: str, meaning: str, *, whole_proxy: bool = False) -> Word:
+    field = f"{name}_s"
 
-    return read
+    def apply(settings: BackendSettings, value: object) -> BackendSettings:
+        return replace(settings, timeouts=replace(settings.timeouts, **{field: value}))
 
-
-def _size(text: str) -> int:
-    match = _SIZE.fullmatch(text.strip())
-    if match is None or int(match.group(1)) == 0:
-        raise _NotAllowedError("a number of entries such as 100k")
-    return int(match.group(1)) * {"k": 1_000, "m": 1_000_000}.get((match.group(2) or "").lower(), 1)
+    return Word(values.duration_s, apply, meaning, whole_proxy)
 
 
-def _switch(text: str) -> bool:
-    if text.strip().lower() not in {"true", "false", "enabled", "disabled", "on", "off"}:
-        raise _NotAllowedError("true or false")
-    return text.strip().lower() in {"true", "enabled", "on"}
+def _setting(field: str, read: Callable[[str], object], meaning: str) -> Word:
+    return Word(read, lambda s, value: replace(s, **{field: value}), meaning)  # type: ignore[arg-type]  # read fits field
 
 
-def _networks(text: str) -> tuple[str, ...]:
-    networks = []
-    for part in re.split(r"[,\s]+", text.strip()):
-        try:
-            networks.append(str(ipaddress.ip_network(part, strict=False)))
-        except ValueError:
-            raise _NotAllowedError("addresses or CIDR networks, separated by commas") from None
-    return tuple(networks)
-
-
-def _headers(text: str) -> tuple[Header, ...]:
-    headers = []
-    for line in filter(None, (line.strip() for line in text.split("\n"))):
-        name, _, value = line.partition(" ")
-        value = value.strip().strip('"')
-        if not _TOKEN.fullmatch(name) or not value or any(ord(c) < 32 or ord(c) == 127 for c in value):
-            raise _NotAllowedError("lines of a header name, a space and its value, without control characters")
-        headers.append(Header(name, value))
-    if not headers:
-        raise _NotAllowedError("at least one line of a header name, a space and its value")
-    return tuple(headers)
-
-
-def _balance(text: str) -> Balance:
-    words = text.strip()
-    consistent = "consistent" in words.split()
-    words = " ".join(word for word in words.split() if word not in {"consistent", "hash-type"})
-    if words in _PLAIN:
-        return Balance(algorithm=words, consistent=consistent)
-    match = _CALL.fullmatch(words)
-    argument = (match.group(2) or match.group(3)) if match else None
-    if match and match.group(1) == "random":
-        return Balance(algorithm="random", draws=_whole(1, 256)(argument) if argument else 2)
-    if match and argument and _TOKEN.fullmatch(argument):
-        kind: Algorithm = "hdr" if match.group(1) == "hdr" else "url_param"
-        return Balance(algorithm=kind, argument=argument, consistent=consistent)
-    raise _NotAllowedError(f"{', '.join(_PLAIN)}, random(N), hdr(NAME) or url_param(NAME), `consistent` after a hash")
-
-
-def _http_path(text: str) -> str:
-    path = text.rsplit(maxsplit=1)[-1] if text.strip() else ""
-    if not path.startswith("/") or any(ord(c) <= 32 for c in path):
-        raise _NotAllowedError("a path that begins with /")
-    return path
-
-
-Apply = Callable[[BackendSettings, str], BackendSettings]
-
-
-def _timeout(field: str) -> Apply:
-    return lambda s, text: replace(s, timeouts=replace(s.timeouts, **{field: _duration_s(text)}))
-
-
-def _limit(**read: Callable[[str], object]) -> Apply:
-    ((field, reader),) = read.items()
-
-    def apply(settings: BackendSettings, text: str) -> BackendSettings:
+def _limit(field: str, read: Callable[[str], object], meaning: str) -> Word:
+    def apply(settings: BackendSettings, value: object) -> BackendSettings:
         limit = settings.rate_limit or RateLimit(requests=0)
-        return replace(settings, rate_limit=replace(limit, **{field: reader(text)}))  # type: ignore[arg-type]  # each reader fits its field
+        return replace(settings, rate_limit=replace(limit, **{field: value}))  # type: ignore[arg-type]  # read fits field
 
-    return apply
-
-
-def _check(**read: Callable[[str], object]) -> Apply:
-    ((field, reader),) = read.items()
-    return lambda s, text: replace(s, check=replace(s.check, **{field: reader(text)}))  # type: ignore[arg-type]  # each reader fits its field
+    return Word(read, apply, meaning)
 
 
-VOCABULARY: Mapping[str, Apply] = {
-    "load-balance": lambda s, text: replace(s, balance=_balance(text)),
-    "pod-maxconn": lambda s, text: replace(s, pod_maxconn=_whole(1, 1_000_000)(text)),
-    **{
-        f"timeout-{name}": _timeout(f"{name.replace('-', '_')}_s")
-        for name in ("connect", "client", "server", "queue", "http-request", "http-keep-alive", "tunnel")
-    },
-    "rate-limit-requests": _limit(requests=_whole(1, 10_000_000)),
-    "rate-limit-period": _limit(period_s=_duration_s),
-    "rate-limit-size": _limit(table_size=_size),
-    "rate-limit-status-code": _limit(status_code=_whole(400, 599)),
-    "allow-list": lambda s, text: replace(s, allow=_networks(text)),
-    "deny-list": lambda s, text: replace(s, deny=_networks(text)),
-    "request-set-header": lambda s, text: replace(s, request_headers=_headers(text)),
-    "response-set-header": lambda s, text: replace(s, response_headers=_headers(text)),
-    "check": _check(enabled=_switch),
-    "check-http": _check(http_path=_http_path),
-    "check-interval": _check(interval_s=_duration_s),
+def _check(field: str, read: Callable[[str], object], meaning: str) -> Word:
+    def apply(settings: BackendSettings, value: object) -> BackendSettings:
+        return replace(settings, check=replace(settings.check, **{field: value}))  # type: ignore[arg-type]  # read fits field
+
+    return Word(read, apply, meaning)
+
+
+def _balance(field: str, read: Callable[[str], object], meaning: str) -> Word:
+    def apply(settings: BackendSettings, value: object) -> BackendSettings:
+        return replace(settings, balance=replace(settings.balance, **{field: value}))  # type: ignore[arg-type]  # read fits field
+
+    return Word(read, apply, meaning)
+
+
+# In the order applied: hash-type amends what load-balance said.
+VOCABULARY: Mapping[str, Word] = {
+    "load-balance": _setting("balance", values.balance, "how a server is picked"),
+    "hash-type": _balance("consistent", values.consistent, "`consistent` (default) or `map-based`"),
+    "hash-balance-factor": _balance("hash_balance_factor", values.balance_factor, "cap on a hashed server's load, %"),
+    "pod-maxconn": _setting("pod_maxconn", values.whole(1, 1_000_000), "requests a pod gets at once, from all proxies"),
+    "timeout-queue": _timeout("queue", "how long a request waits for a free pod before a 503"),
+    "timeout-connect": _timeout("connect", "how long a connection to a pod may take"),
+    "timeout-server": _timeout("server", "how long a pod may be silent before a 504"),
+    "timeout-tunnel": _timeout("tunnel", "silence allowed on a WebSocket"),
+    "timeout-client": _timeout("client", "how long a client may be silent", whole_proxy=True),
+    "timeout-http-request": _timeout("http_request", "how long a request's head may take", whole_proxy=True),
+    "timeout-http-keep-alive": _timeout("http_keep_alive", "how long an idle client stays", whole_proxy=True),
+    "rate-limit-requests": _limit("requests", values.whole(1, 10_000_000), "requests a period and client address"),
+    "rate-limit-period": _limit("period_s", values.duration_s, "the period"),
+    "rate-limit-size": _limit("table_size", values.entries, "client addresses remembered"),
+    "rate-limit-status-code": _limit("status_code", values.one_of(*_DENY_CODES), "the answer beyond the limit"),
+    "allow-list": _setting("allow", values.allowed_networks, "who may come; all others get a 403"),
+    "deny-list": _setting("deny", values.networks, "who may not come and gets a 403"),
+    "request-set-header": _setting("request_headers", values.headers, "headers set on the way to the pod"),
+    "response-set-header": _setting("response_headers", values.headers, "headers set on the way to the client"),
+    "check": _check("enabled", values.switch, "whether HAProxy checks the pods by itself"),
+    "check-http": _check("http_path", values.http_path, "check by GET of this path rather than by connecting"),
+    "check-interval": _check("interval_s", values.duration_s, "time between two checks"),
 }
 OLD_NAMES = {"whitelist": "allow-list", "blacklist": "deny-list"}
-FRONTEND_TIMEOUTS = frozenset({"timeout-client", "timeout-http-request", "timeout-http-keep-alive"})
 
 
-def settings_from(layers: Iterable[Mapping[str, str]]) -> tuple[BackendSettings, tuple[Refused, ...]]:
+def settings_from(layers: Sequence[Layer]) -> tuple[BackendSettings, tuple[Problem, ...]]:
     """Settings of one backend; `layers` from weakest to strongest (ConfigMap, Ingress, Service).
 
-    Keys are the full annotation names, or the bare words of a ConfigMap. Foreign annotations are passed over.
+    A value that cannot be read leaves the place to the next weaker layer's. Foreign annotations are passed over.
     """
-    settings = BackendSettings(timeouts=Timeouts(), check=HealthCheck())
-    refused: list[Refused] = []
-    for layer in layers:
-        for name, value in sorted(layer.items()):
-            word = _word(name)
-            if word is None:
+    problems = [problem for layer in layers for problem in _unknown(layer)]
+    settings = BackendSettings()
+    for word in VOCABULARY:
+        for layer in reversed(layers):
+            if word not in layer.words:
                 continue
-            apply = VOCABULARY.get(OLD_NAMES.get(word, word))
-            if apply is None:
-                refused.append(Refused(name, value, "an annotation matchday knows; see docs/annotations.md"))
-                continue
-            try:
-                settings = apply(settings, value)
-            except _NotAllowedError as error:
-                refused.append(Refused(name, value, str(error)))
+            value, problem = _read(word, layer)
+            problems += [problem] if problem else []
+            if value is not None:
+                settings = VOCABULARY[word].apply(settings, value)
+                break
+    problems += _idle(settings, layers)
     if settings.rate_limit is not None and settings.rate_limit.requests == 0:
-        settings = replace(settings, rate_limit=None)  # a period or a status alone limits nothing
-    return settings, tuple(refused)
+        settings = replace(settings, rate_limit=None)
+    return settings, tuple(problems)
 
 
-def _word(name: str) -> str | None:
-    for prefix in PREFIXES:
-        if name.startswith(prefix):
-            return name.removeprefix(prefix)
-    return name if "/" not in name else None
+def _read(word: str, layer: Layer) -> tuple[object, Problem | None]:
+    name, text = layer.words[word]
+    if VOCABULARY[word].whole_proxy and not layer.bare:
+        return None, layer.problem(name, "in the ConfigMap only, since it holds for the whole proxy")
+    try:
+        return VOCABULARY[word].read(text), None
+    except NotAllowedError as error:
+        return error.instead or None, layer.problem(name, str(error))
+
+
+def _unknown(layer: Layer) -> Iterator[Problem]:
+    """Words under our prefixes, or in our ConfigMap, that mean nothing to us."""
+    for word, (name, _) in layer.words.items():
+        if word not in VOCABULARY:
+            close = difflib.get_close_matches(word, [*VOCABULARY, *OLD_NAMES], n=1)
+            hint = f"; did you mean `{close[0]}`?" if close else ", see docs/annotations.md"
+            yield layer.problem(name, f"an annotation matchday knows{hint}")
+
+
+def _idle(settings: BackendSettings, layers: Sequence[Layer]) -> Iterator[Problem]:
+    """Annotations that were read but have no effect, or one that will surprise."""
+    limit, balance = settings.rate_limit, settings.balance
+    hashed = balance.algorithm in {"source", "uri", "hdr", "url_param"}
+    for layer in layers:
+        for word, (name, _) in layer.words.items():
+            if word.startswith("rate-limit-") and word in VOCABULARY and limit is not None and not limit.requests:
+                yield layer.problem(name, "beside `rate-limit-requests`, without which nothing is limited")
+            if word in {"hash-type", "hash-balance-factor"} and not hashed:
+                yield layer.problem(name, "beside a `load-balance` that hashes: source, uri, hdr or url_param")
+            if word == "hash-balance-factor" and hashed and not balance.consistent:
+                yield layer.problem(name, "beside `hash-type: consistent`")
+            if word == ("hash-type" if hashed else "load-balance") and not balance.takes_servers_at_runtime:
+                yield layer.problem(
+                    name, "one that takes pods at run time, or every pod that comes or goes is a reload"
+                )

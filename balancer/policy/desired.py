@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
 
-from balancer.policy.annotations import Refused, settings_from
-from balancer.policy.config import Backend, BackendSettings, ProxyConfig, Route, Server
+from balancer.policy.annotations import VOCABULARY, Layer, settings_from
+from balancer.policy.config import Backend, BackendSettings, ProxyConfig, Route, Server, ServerState
 from balancer.policy.objects import BackendRef, Deployment, Endpoint, Ingress, Manifests, Problem, Service, ServicePort
 from balancer.policy.routing import ordered
 
@@ -23,11 +24,11 @@ class Desired:
 
 @dataclass(frozen=True)
 class _Use:
-    """A backend as the first Ingress that names it asks for it."""
+    """A backend, and the Ingresses that name it in the order read."""
 
-    ingress: Ingress
     service: Service
     port: ServicePort
+    ingresses: tuple[Ingress, ...] = ()
 
 
 def desired_config(
@@ -37,54 +38,48 @@ def desired_config(
     bind_address: str,
     bind_port: int,
     proxies: int = 1,
-    server_ids: Mapping[str, int] | None = None,
+    current: ProxyConfig | None = None,
 ) -> Desired:
     """The wished-for proxy. `endpoints` and backends are keyed by `namespace_service_port`.
 
-    `server_ids` names HAProxy's explicit id per endpoint name; without it they count from 1 in the order given.
-    A pod's maxconn is shared by `proxies`, rounded up, so that it never becomes 0, which would be unlimited.
+    A server keeps the id it has in `current`; a new one gets the lowest that no server there has, so that hashing
+    stays put while pods come and go. A pod's maxconn is shared by `proxies`, rounded down, but never to 0, which
+    would be unlimited.
     """
-    warnings: dict[tuple[int, str], Problem] = {}
+    defaults = _default_layers(manifests)
+    for_all, problems = settings_from(defaults)
+    warnings = dict.fromkeys(problems)
+    known = {} if current is None else {backend.name: backend.servers for backend in current.backends}
     backends = []
-    timeouts = None
     for name, use in _uses(manifests).items():
-        settings, refused = _settings(manifests, use)
-        for document, item in refused:
-            place = ("metadata", "annotations", item.name)
-            warnings[document, item.name] = Problem(document, place, item.value, item.allowed)
-        timeouts = timeouts or settings.timeouts
-        maxconn = -(-settings.pod_maxconn // proxies)
-        servers = tuple(
-            Server(
-                name=endpoint.name,
-                id=server_ids[endpoint.name] if server_ids is not None else index,
-                address=endpoint.address,
-                port=endpoint.port,
-                maxconn=maxconn,
-                state="ready" if endpoint.serving else "drain",
-            )
-            for index, endpoint in enumerate(endpoints.get(name, ()), start=1)
-        )
-        backends.append(Backend(name, settings, servers))
-    config = ProxyConfig(bind_address, bind_port, routes(manifests), tuple(backends), _default(manifests))
-    if timeouts is not None:
-        config = replace(config, timeouts=timeouts)
-    return Desired(config, tuple(warnings.values()))
+        settings, problems = _settings(defaults, use)
+        warnings |= dict.fromkeys(problems)
+        maxconn = max(1, settings.pod_maxconn // proxies) if settings.pod_maxconn else 0
+        servers = _servers(endpoints.get(name, ()), known.get(name, ()), maxconn)
+        backends.append(Backend(name, settings, tuple(servers)))
+    table, default = routes(manifests), _default_backend(manifests)
+    config = ProxyConfig(bind_address, bind_port, table, tuple(backends), default, for_all.timeouts)
+    return Desired(config, tuple(warnings))
 
 
 def routes(manifests: Manifests) -> tuple[Route, ...]:
     """All Ingresses' rules as one table, by precedence; paths whose Service does not exist are left out."""
     return ordered(
-        Route(path.host, path.path, path.path_type, name)
+        Route(path.host, path.path, path.path_type, backend_name(*found))
         for ingress in manifests.ingresses
         for path in ingress.paths
-        if (name := _name(manifests, ingress, path.backend)) is not None
+        if (found := resolve(manifests, ingress.namespace, path.backend)) is not None
     )
 
 
 def backend_names(manifests: Manifests) -> tuple[str, ...]:
     """Every backend some Ingress uses."""
     return tuple(_uses(manifests))
+
+
+def backend_name(service: Service, port: ServicePort) -> str:
+    """`namespace_service_port`, the port by its name where it has one."""
+    return f"{service.namespace}_{service.name}_{port.name or port.port}"
 
 
 def backend_deployment(manifests: Manifests, backend: str) -> Deployment:
@@ -115,38 +110,60 @@ def resolve(manifests: Manifests, namespace: str, ref: BackendRef) -> tuple[Serv
 def _uses(manifests: Manifests) -> dict[str, _Use]:
     uses: dict[str, _Use] = {}
     for ingress in manifests.ingresses:
-        refs = [path.backend for path in ingress.paths]
-        for ref in [*refs, *([ingress.default_backend] if ingress.default_backend else [])]:
+        default = [ingress.default_backend] if ingress.default_backend else []
+        for ref in [*(path.backend for path in ingress.paths), *default]:
             found = resolve(manifests, ingress.namespace, ref)
-            if found is not None:
-                uses.setdefault(backend_name(*found), _Use(ingress, *found))
+            if found is None:
+                continue
+            use = uses.get(backend_name(*found), _Use(*found))
+            if ingress not in use.ingresses:
+                use = _Use(*found, (*use.ingresses, ingress))
+            uses[backend_name(*found)] = use
     return uses
 
 
-def backend_name(service: Service, port: ServicePort) -> str:
-    """`namespace_service_port`, the port by its name where it has one."""
-    return f"{service.namespace}_{service.name}_{port.name or port.port}"
-
-
-def _name(manifests: Manifests, ingress: Ingress, ref: BackendRef) -> str | None:
-    found = resolve(manifests, ingress.namespace, ref)
-    return None if found is None else backend_name(*found)
-
-
-def _default(manifests: Manifests) -> str | None:
+def _default_backend(manifests: Manifests) -> str | None:
+    """The first default backend that exists."""
     for ingress in manifests.ingresses:
-        if ingress.default_backend is not None:
-            return _name(manifests, ingress, ingress.default_backend)
+        found = resolve(manifests, ingress.namespace, ingress.default_backend) if ingress.default_backend else None
+        if found is not None:
+            return backend_name(*found)
     return None
 
 
-def _settings(manifests: Manifests, use: _Use) -> tuple[BackendSettings, list[tuple[int, Refused]]]:
-    """Settings, and what was refused with the document that said it."""
-    layers = [(m.document, m.data) for m in manifests.config_maps if m.name == CONFIG_MAP]
-    layers += [(use.ingress.document, use.ingress.annotations), (use.service.document, use.service.annotations)]
-    settings, refused = settings_from(layer for _, layer in layers)
-    told = []
-    for item in refused:
-        document = next(d for d, layer in reversed(layers) if layer.get(item.name) == item.value)
-        told.append((document, item))
-    return settings, told
+def _default_layers(manifests: Manifests) -> list[Layer]:
+    maps = [config_map for config_map in manifests.config_maps if config_map.name == CONFIG_MAP]
+    return [Layer(config_map.document, ("data",), config_map.data, bare=True) for config_map in maps]
+
+
+def _settings(defaults: Sequence[Layer], use: _Use) -> tuple[BackendSettings, tuple[Problem, ...]]:
+    """Settings of a backend; where two Ingresses name it, both are heard, and the first read wins."""
+    place = ("metadata", "annotations")
+    ingresses = [Layer(ingress.document, place, ingress.annotations) for ingress in use.ingresses]
+    service = Layer(use.service.document, place, use.service.annotations)
+    settings, problems = settings_from([*defaults, *reversed(ingresses), service])
+    return settings, (*problems, *_disagreements(use, ingresses))
+
+
+def _disagreements(use: _Use, ingresses: Sequence[Layer]) -> Iterator[Problem]:
+    """Annotations that only some of the Ingresses of one backend have: they hold for all of its requests."""
+    for layer in ingresses:
+        for word, (name, value) in layer.words.items():
+            others = [other.words.get(word, ("", ""))[1] for other in ingresses]
+            if word in VOCABULARY and any(other != value for other in others):
+                names = " and ".join(ingress.name for ingress in use.ingresses)
+                yield layer.problem(name, f"the same in Ingresses {names}, whose requests share a backend")
+
+
+def _servers(endpoints: Sequence[Endpoint], known: Sequence[Server], maxconn: int) -> Iterator[Server]:
+    ids = {server.name: server.id for server in known}
+    taken = set(ids.values())
+    free = (number for number in count(1) if number not in taken)
+    seen: set[str] = set()
+    for endpoint in endpoints:
+        if endpoint.name in seen:
+            continue
+        seen.add(endpoint.name)
+        number = ids[endpoint.name] if endpoint.name in ids else next(free)
+        state: ServerState = "ready" if endpoint.serving else "drain"
+        yield Server(endpoint.name, number, endpoint.address, endpoint.port, maxconn, state=state)

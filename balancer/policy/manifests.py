@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from balancer.policy.autoscaler import read_autoscaler
 from balancer.policy.config import PathType
-from balancer.policy.reader import Path, Reader
 from balancer.policy.objects import (
     Autoscaler,
     BackendRef,
@@ -20,34 +19,37 @@ from balancer.policy.objects import (
     Service,
     ServicePort,
 )
+from balancer.policy.reader import HOST, NAME, PORT_NAME, PROBE_PATH, URL_PATH, Path, Reader
 
-KINDS = ("Deployment", "Service", "Ingress", "HorizontalPodAutoscaler", "ConfigMap")
+# The kinds that are read, and the API version each must have.
+KINDS = {
+    "Deployment": "apps/v1",
+    "Service": "v1",
+    "Ingress": "networking.k8s.io/v1",
+    "HorizontalPodAutoscaler": "autoscaling/v2",
+    "ConfigMap": "v1",
+}
 _PATH_TYPES: tuple[PathType, ...] = ("Exact", "Prefix", "ImplementationSpecific")
 
 
 def read_manifests(documents: Sequence[Mapping[str, object]]) -> tuple[Manifests, tuple[Problem, ...]]:
-    """Read all documents, in their order."""
+    """All that can be used of the documents, in their order, and all that is wrong with them.
+
+    A mistake costs what it stands in and no more: a path of an Ingress, a port of a Service.
+    """
     deployments: list[Deployment] = []
     services: list[Service] = []
     ingresses: list[Ingress] = []
     autoscalers: list[Autoscaler] = []
     config_maps: list[ConfigMap] = []
     problems: list[Problem] = []
+    seen: set[tuple[str, str, str]] = set()
     for index, document in enumerate(documents):
         reader = Reader(index)
-        kind = reader.text(document, ("kind",), required=True)
-        if kind == "HorizontalPodAutoscaler":
-            autoscaler, found = read_autoscaler(document, index)
-            problems += found
-            if autoscaler is not None:
-                autoscalers.append(autoscaler)
-            continue
-        if kind is not None and kind not in KINDS:
-            reader.refuse(("kind",), kind, f"one of {', '.join(KINDS)}")
-        if kind in KINDS:
-            meta = reader.mapping(document, ("metadata",), required=True)
-            name = reader.text(meta, ("metadata", "name"), required=True) or ""
-            namespace = reader.text(meta, ("metadata", "namespace")) or "default"
+        identity = _identity(reader, document, seen)
+        if identity is not None:
+            kind, namespace, name = identity
+            meta = reader.mapping(document, ("metadata",))
             annotations = reader.strings(meta, ("metadata", "annotations"))
             if kind == "Deployment":
                 deployments.append(_deployment(reader, document, name, namespace))
@@ -55,13 +57,42 @@ def read_manifests(documents: Sequence[Mapping[str, object]]) -> tuple[Manifests
                 services.append(_service(reader, document, name, namespace, annotations))
             elif kind == "Ingress":
                 ingresses.append(_ingress(reader, document, name, namespace, annotations))
-            else:
+            elif kind == "ConfigMap":
                 config_maps.append(ConfigMap(name, namespace, reader.strings(document, ("data",)), index))
+            else:
+                autoscaler, found = read_autoscaler(document, index)
+                problems += found
+                autoscalers += [autoscaler] if autoscaler is not None else []
         problems += reader.problems
-    manifests = Manifests(
-        tuple(deployments), tuple(services), tuple(ingresses), tuple(autoscalers), tuple(config_maps)
-    )
+    manifests = Manifests(tuple(deployments), tuple(services), tuple(ingresses), tuple(autoscalers), tuple(config_maps))
     return manifests, tuple(problems)
+
+
+def _identity(reader: Reader, document: object, seen: set[tuple[str, str, str]]) -> tuple[str, str, str] | None:
+    """Kind, namespace and name; None when one of them is wrong, or an earlier document has the same."""
+    if not isinstance(document, Mapping):
+        reader.refuse((), document, "a mapping")
+        return None
+    kind = reader.text(document, ("kind",), required=True)
+    if kind is None:
+        return None
+    if kind not in KINDS:
+        reader.refuse(("kind",), kind, f"one of {', '.join(KINDS)}")
+        return None
+    version = document.get("apiVersion")
+    if version != KINDS[kind]:
+        reader.refuse(("apiVersion",), version, f"{KINDS[kind]} for a {kind}")
+    meta = reader.mapping(document, ("metadata",), required=True)
+    name = reader.text(meta, ("metadata", "name"), required=True, form=NAME)
+    namespace = reader.text(meta, ("metadata", "namespace"), form=NAME)
+    if name is None or (namespace is None and meta.get("namespace") is not None):
+        return None
+    identity = (kind, namespace or "default", name)
+    if identity in seen:
+        reader.refuse(("metadata", "name"), name, f"a name that no other {kind} in namespace {identity[1]} has")
+        return None
+    seen.add(identity)
+    return identity
 
 
 def _deployment(reader: Reader, document: Mapping[str, object], name: str, namespace: str) -> Deployment:
@@ -81,7 +112,7 @@ def _deployment(reader: Reader, document: Mapping[str, object], name: str, names
     for path, container in containers:
         for port_path, port in reader.items(container, (*path, "ports")):
             number = reader.whole(port, (*port_path, "containerPort"), 1, 65535)
-            port_name = reader.text(port, (*port_path, "name"))
+            port_name = reader.text(port, (*port_path, "name"), form=PORT_NAME)
             if number is not None:
                 first_port = first_port or number
                 ports |= {port_name: number} if port_name else {}
@@ -89,7 +120,7 @@ def _deployment(reader: Reader, document: Mapping[str, object], name: str, names
         for kind, found in (("requests", requests), ("limits", limits)):
             amounts = reader.mapping(resources, (*path, "resources", kind))
             found.append(reader.milli(amounts, (*path, "resources", kind, "cpu")))
-        if "readinessProbe" in container:
+        if probe is None and container.get("readinessProbe") is not None:
             probe = _probe(reader, container, (*path, "readinessProbe"))
     grace_s = reader.whole(pod, (*pod_path, "terminationGracePeriodSeconds"), 0, 86_400)
     cpu_limit = _sum(limits)
@@ -128,7 +159,7 @@ def _probe(reader: Reader, container: Mapping[str, object], path: Path) -> Probe
 
     # Source: Kubernetes API reference, Probe: its defaults.
     return Probe(
-        path=(reader.text(get, (*path, "httpGet", "path")) or "/") if get else None,
+        path=(reader.text(get, (*path, "httpGet", "path"), form=PROBE_PATH) or "/") if get else None,
         port=reader.port(get or tcp, (*path, "httpGet" if get else "tcpSocket", "port")),
         initial_delay_s=float(seconds("initialDelaySeconds", 0, 0)),
         period_s=float(seconds("periodSeconds", 10, 1)),
@@ -150,8 +181,11 @@ def _service(
                 reader.refuse((*path, "port"), None, "a port number")
             continue
         target = reader.port(entry, (*path, "targetPort"))
-        ports.append(ServicePort(reader.text(entry, (*path, "name")), number, number if target is None else target))
-    return Service(name, namespace, reader.strings(spec, ("spec", "selector")), tuple(ports), annotations, reader.document)
+        port_name = reader.text(entry, (*path, "name"), form=PORT_NAME)
+        ports.append(ServicePort(port_name, number, number if target is None else target))
+    return Service(
+        name, namespace, reader.strings(spec, ("spec", "selector")), tuple(ports), annotations, reader.document
+    )
 
 
 def _ingress(
@@ -163,23 +197,24 @@ def _ingress(
         default = _backend_ref(reader, spec, ("spec", "defaultBackend"))
     paths = []
     for rule_index, (rule_path, rule) in enumerate(reader.items(spec, ("spec", "rules"))):
-        host = reader.text(rule, (*rule_path, "host"))
+        host = reader.text(rule, (*rule_path, "host"), form=HOST)
+        if host is None and rule.get("host"):
+            continue  # to serve it on every host would be worse than not to serve it
         http = reader.mapping(rule, (*rule_path, "http"))
         for index, (path, entry) in enumerate(reader.items(http, (*rule_path, "http", "paths"))):
             backend = _backend_ref(reader, entry, (*path, "backend"))
-            text = reader.text(entry, (*path, "path")) or "/"
-            if not text.startswith("/"):
-                reader.refuse((*path, "path"), text, "a path that begins with /")
-                continue
-            kind = entry.get("pathType")
-            if kind not in _PATH_TYPES:
-                reader.refuse((*path, "pathType"), kind, "Exact, Prefix or ImplementationSpecific")
-                continue
-            if backend is not None:
-                path_type: PathType = kind  # type: ignore[assignment]  # one of the three by the check above
-                paths.append(IngressPath(host and host.lower(), text, path_type, backend, rule_index, index))
+            text = "/" if entry.get("path") is None else reader.text(entry, (*path, "path"), form=URL_PATH)
+            path_type = _path_type(entry.get("pathType"))
+            if path_type is None:
+                reader.refuse((*path, "pathType"), entry.get("pathType"), "Exact, Prefix or ImplementationSpecific")
+            if text is not None and path_type is not None and backend is not None:
+                paths.append(IngressPath(host, text, path_type, backend, rule_index, index))
     ingress_class = reader.text(spec, ("spec", "ingressClassName"))
     return Ingress(name, namespace, tuple(paths), default, ingress_class, annotations, reader.document)
+
+
+def _path_type(value: object) -> PathType | None:
+    return next((known for known in _PATH_TYPES if known == value), None)
 
 
 def _backend_ref(reader: Reader, parent: Mapping[str, object], path: Path) -> BackendRef | None:
@@ -188,7 +223,9 @@ def _backend_ref(reader: Reader, parent: Mapping[str, object], path: Path) -> Ba
     name = reader.text(service, (*service_path, "name"), required=True)
     port_path = (*service_path, "port")
     port = reader.mapping(service, port_path, required=True)
-    value = reader.text(port, (*port_path, "name")) or reader.whole(port, (*port_path, "number"), 1, 65535)
+    value = reader.text(port, (*port_path, "name"), form=PORT_NAME) or reader.whole(
+        port, (*port_path, "number"), 1, 65535
+    )
     if value is None:
         reader.refuse(port_path, dict(port), "a port `name` or `number`")
     return BackendRef(name, value) if name is not None and value is not None else None

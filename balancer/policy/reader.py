@@ -10,10 +10,35 @@ from dataclasses import dataclass, field
 from balancer.policy.objects import Problem
 
 Path = tuple[str | int, ...]
-_QUANTITY = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))(n|u|m|k|M|G|T|Ki|Mi|Gi|Ti)?")
+_QUANTITY = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))(n|u|m|k|M|G|T|Ki|Mi|Gi|Ti|[eE][+-]?\d\d?)?", re.ASCII)
 # Source: Kubernetes API conventions, resource.Quantity.
 _FACTORS = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 _FACTORS |= {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
+_LARGEST = 1e15  # far beyond any cluster, and still exact in a float
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a text must look like, and how to say so."""
+
+    pattern: re.Pattern[str]
+    allowed: str
+
+
+_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+# Source: RFC 1123, 2.1, as Kubernetes applies it to names; RFC 6335, 5.1, to ports.
+NAME = Form(re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*"), "a name of lower-case letters, digits, `-` and `.`")
+HOST = Form(re.compile(rf"(?=.{{1,253}}$)(\*\.)?{_LABEL}(\.{_LABEL})*"), "a DNS name in lower case, or `*.` before one")
+PORT_NAME = Form(
+    re.compile(r"(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*"),
+    "the name of a port: at most 15 lower-case letters, digits and `-`",
+)
+# Source: RFC 3986, 3.3; empty and dotted elements as in Kubernetes' own validation of an Ingress.
+URL_PATH = Form(
+    re.compile(r"(?!.*//)(?!.*/\.{1,2}(/|$))/([A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})*"),
+    "a path of a URL: it begins with / and has no empty, `.` or `..` element",
+)
+PROBE_PATH = Form(re.compile(r"/[!-~]*"), "a path that begins with /")
 
 
 @dataclass
@@ -57,13 +82,15 @@ class Reader:
                 self.refuse((*path, index), entry, "a mapping")
         return good
 
-    def text(self, parent: Mapping[str, object], path: Path, *, required: bool = False) -> str | None:
-        """A string that is not empty."""
+    def text(
+        self, parent: Mapping[str, object], path: Path, *, required: bool = False, form: Form | None = None
+    ) -> str | None:
+        """A string that is not empty and, when asked for, of one form."""
         value = parent.get(str(path[-1]))
-        if isinstance(value, str) and value:
+        if isinstance(value, str) and value and (form is None or form.pattern.fullmatch(value)):
             return value
         if value is not None or required:
-            self.refuse(path, value, "a text")
+            self.refuse(path, value, "a text" if form is None else form.allowed)
         return None
 
     def strings(self, parent: Mapping[str, object], path: Path) -> dict[str, str]:
@@ -87,17 +114,28 @@ class Reader:
 
     def port(self, parent: Mapping[str, object], path: Path) -> int | str | None:
         """A port number or the name of one."""
-        value = parent.get(str(path[-1]))
-        if isinstance(value, str) and value:
-            return value
+        if isinstance(parent.get(str(path[-1])), str):
+            return self.text(parent, path, form=PORT_NAME)
         return self.whole(parent, path, 1, 65535)
 
     def milli(self, parent: Mapping[str, object], path: Path) -> int | None:
         """A Kubernetes quantity in thousandths, rounded up as Quantity.MilliValue does."""
         value = parent.get(str(path[-1]))
-        match = _QUANTITY.fullmatch(str(value)) if isinstance(value, str | int | float) else None
-        if match is None or isinstance(value, bool) or float(match.group(1)) < 0:
+        amount = _amount(value)
+        if not 0 <= amount <= _LARGEST:
             if value is not None:
                 self.refuse(path, value, 'a quantity such as 250m or "1.5", not negative')
             return None
-        return math.ceil(float(match.group(1)) * 1000 * _FACTORS.get(match.group(2) or "", 1.0) - 1e-6)
+        return math.ceil(amount * 1000 - 1e-6)
+
+
+def _amount(value: object) -> float:
+    """A quantity as a number, not a number when it is none."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value) if abs(value) <= _LARGEST else math.nan
+    match = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return math.nan
+    suffix = match.group(2) or ""
+    factor = 10.0 ** int(suffix[1:]) if suffix[:1] in {"e", "E"} and suffix[1:] else _FACTORS.get(suffix, 1.0)
+    return float(match.group(1)) * factor
