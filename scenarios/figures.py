@@ -6,6 +6,7 @@ HdrHistogram has it). A request belongs to the phase and bucket of its intended 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -97,8 +98,9 @@ def series_of(
 ) -> Series:
     """Figures per bucket; `queued` and `in_service` are (from, until) of every stay in a queue or a slot."""
     bucket_s = bucket_s_for(duration_s)
-    edges = np.arange(math.ceil(duration_s / bucket_s - 1e-9) + 1) * bucket_s
-    parts = [requests.within(start, end) for start, end in zip(edges[:-1], edges[1:], strict=True)]
+    edges = np.arange(math.ceil(duration_s / bucket_s - 1e-9) + 1, dtype=np.float64)
+    edges *= bucket_s
+    parts = [requests.within(start, end) for start, end in itertools.pairwise(edges.tolist())]
     good = [np.sort(part.latency_s[part.fate == 0]) for part in parts]
     return Series(
         bucket_s=bucket_s,

@@ -1,0 +1,173 @@
+"""The command line: parses words, calls one verb, turns an error into one line and an exit code.
+
+Exit codes: 0 good; 1 the answer is no (SLO missed); 2 bad input; 3 the environment failed; 4 the run is invalid or
+was interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.exceptions import Abort, Exit, TyperException
+
+from balancer.errors import BalancerError
+from matchday.errors import BAD_INPUT, ENVIRONMENT_FAILED, INVALID_RUN, MatchdayError
+from scenarios.errors import ScenarioError
+
+_TYPER_INTERRUPTED = 130  # what typer makes of a KeyboardInterrupt
+
+app = typer.Typer(
+    name="matchday",
+    epilog="Exit codes: 0 good, 1 the answer is no (SLO missed), 2 bad input, 3 the environment failed, 4 invalid run.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ScenarioPath = Annotated[
+    Path, typer.Argument(metavar="SCENARIO", help="A scenario directory, or its scenario.yaml.", show_default=False)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON to stdout, all else to stderr.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Seed of all randomness; the scenario's own when left out.")]
+Replications = Annotated[int, typer.Option(min=2, max=10_000, help="Simulated futures behind each interval.")]
+HAProxyPath = Annotated[
+    Path | None, typer.Option("--haproxy", help="A HAProxy 2.6 or newer to run; the bundled 2.8 when left out.")
+]
+OutDirectory = Annotated[
+    Path | None, typer.Option("--out", help="Run directory, new or empty; runs/NAME-TIME when left out.")
+]
+CalibrationFile = Annotated[
+    Path | None, typer.Option("--calibration", help="A calibration.json of this scenario to use as it is.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Rehearse a traffic surge: predict it, drive it, compare."""
+    if version:
+        print(metadata.version("matchday"))
+        raise Exit
+
+
+@app.command(epilog="Example: `matchday check scenarios/quick`")
+def check(scenario: ScenarioPath, as_json: AsJson = False) -> int:
+    """Validate a scenario and its manifests and say what was understood."""
+    from matchday.commands import check as verb
+
+    return verb.run(scenario, as_json=as_json)
+
+
+@app.command(epilog="Example: `matchday predict scenarios/match-day --replications 50 --json`")
+def predict(
+    scenario: ScenarioPath,
+    seed: Seed = None,
+    replications: Replications = 20,
+    calibration: CalibrationFile = None,
+    as_json: AsJson = False,
+) -> int:
+    """Simulate the surge, without any target: from the declared workload, or from a calibration."""
+    from matchday.commands import predict as verb
+
+    return verb.run(scenario, seed=seed, replications=replications, calibration=calibration, as_json=as_json)
+
+
+@app.command(epilog="Example: `matchday calibrate scenarios/quick --out runs/monday`")
+def calibrate(
+    scenario: ScenarioPath,
+    seed: Seed = None,
+    out: OutDirectory = None,
+    haproxy: HAProxyPath = None,
+    as_json: AsJson = False,
+) -> int:
+    """Measure the target at low load: service times, CPU per request, start-up times, lags."""
+    from matchday.commands import calibrate as verb
+
+    return verb.run(scenario, seed=seed, out=out, haproxy=haproxy, as_json=as_json)
+
+
+@app.command(epilog="Example: `matchday rehearse scenarios/quick --out runs/before-the-final`")
+def rehearse(
+    scenario: ScenarioPath,
+    seed: Seed = None,
+    replications: Replications = 20,
+    out: OutDirectory = None,
+    haproxy: HAProxyPath = None,
+    calibration: CalibrationFile = None,
+    as_json: AsJson = False,
+) -> int:
+    """The whole loop: calibrate, freeze the prediction, drive the real surge, compare, report."""
+    from matchday.commands import rehearse as verb
+
+    return verb.run(
+        scenario,
+        seed=seed,
+        replications=replications,
+        out=out,
+        haproxy=haproxy,
+        calibration=calibration,
+        as_json=as_json,
+    )
+
+
+@app.command(epilog="Example: `matchday compare runs/quick-20260101-120000`")
+def compare(
+    run_dir: Annotated[Path | None, typer.Argument(metavar="[RUN_DIR]", help="A run directory.", show_default=False)] = None,
+    prediction: Annotated[Path | None, typer.Option(help="A prediction.json, instead of RUN_DIR.")] = None,
+    measurement: Annotated[Path | None, typer.Option(help="A measurement.json, instead of RUN_DIR.")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Score a prediction against a measurement and rebuild the report."""
+    from matchday.commands import compare as verb
+
+    return verb.run(run_dir, prediction, measurement, as_json=as_json)
+
+
+@app.command("hpa-dry-run", epilog="Example: `matchday hpa-dry-run --hpa hpa.yaml --samples syncs.jsonl`")
+def hpa_dry_run(
+    hpa: Annotated[Path, typer.Option(help="A HorizontalPodAutoscaler manifest (autoscaling/v2).")],
+    samples: Annotated[Path, typer.Option(help="JSON lines, one HPA sync each.")],
+    as_json: AsJson = False,
+) -> int:
+    """What the autoscaler would do at each sync, and why."""
+    from matchday.commands import hpa_dry_run as verb
+
+    return verb.run(hpa, samples, as_json=as_json)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; the only place where an error becomes a line on stderr and an exit code."""
+    try:
+        code = int(app(args=list(sys.argv[1:] if argv is None else argv), standalone_mode=False) or 0)
+    except Exit as error:
+        code = error.exit_code
+    except TyperException as error:
+        return _fail(error.format_message(), BAD_INPUT)
+    except ScenarioError as error:
+        return _fail(str(error), BAD_INPUT)
+    except BalancerError as error:
+        return _fail(str(error), ENVIRONMENT_FAILED)
+    except MatchdayError as error:
+        return _fail(str(error), error.exit_code)
+    except (KeyboardInterrupt, Abort):
+        code = _TYPER_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has read enough
+        return 0
+    return _fail("interrupted", INVALID_RUN) if code == _TYPER_INTERRUPTED else code
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"matchday: {message}", file=sys.stderr)
+    return code
+
+
+def run() -> None:
+    """Entry point of the `matchday` script."""
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""One run on the local target from start to report, whatever happens on the way.
+
+The stages run inside one event loop; an error, a signal or Ctrl-C ends them, and `conclude` then makes the
+comparison and the report of whatever the stages left in the run directory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import signal
+import threading
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from matchday.calibrate import calibrate
+from matchday.display import Display
+from matchday.errors import InterruptedRunError
+from matchday.measure import measured_outcome
+from matchday.rundir import RunDirectory
+from matchday.surge import drive_surge
+from matchday.targets.local.target import LocalTarget, local_target
+from scenarios.calibration import Calibration
+from scenarios.load import LoadedScenario
+from scenarios.outcome import Outcome
+from scenarios.traffic import build_schedule
+from sim.predict import predict
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What to run: a scenario, its seed, and where."""
+
+    loaded: LoadedScenario
+    seed: int
+    replications: int
+    run: RunDirectory
+    haproxy: Path | None
+    display: Display
+
+    def calibrate(self) -> Calibration:
+        """Bring the target up, measure it at low load, take it down."""
+        return _until_signalled(self._calibrate())
+
+    def rehearse(self, given: Calibration | None) -> None:
+        """All stages, with this calibration or a fresh one; raises what ended it early."""
+        _until_signalled(self._rehearse(given))
+
+    async def _calibrate(self) -> Calibration:
+        async with self._target() as target:
+            return await self._calibrated(target)
+
+    def _target(self) -> contextlib.AbstractAsyncContextManager[LocalTarget]:
+        self._enter("start", "HAProxy and the first pods")
+        return local_target(self.loaded, self.run, self.haproxy, self.seed, fine_probes=True)
+
+    def _enter(self, stage: str, text: str) -> None:
+        self.run.status(stage)
+        self.run.event("stage", f"{stage}: {text}")
+
+    async def _calibrated(self, target: LocalTarget) -> Calibration:
+        self._enter("calibrate", "low load")
+        calibration = await calibrate(target, self.loaded, self.run, self.seed, self.display)
+        self.run.write_model("calibration.json", calibration)
+        return calibration
+
+    async def _rehearse(self, given: Calibration | None) -> None:
+        async with self._target() as target:
+            if given is None:
+                given = await self._calibrated(target)
+            else:
+                self.run.write_model("calibration.json", given)
+            self._enter("predict", f"{self.replications} simulated futures")
+            await self._predict(given)
+            self._enter("surge", "the real one")
+            schedule = build_schedule(self.loaded, self.seed)
+            surge = await drive_surge(target, self.run, schedule, self.seed, self.display)
+            outcome = measured_outcome(target, surge, schedule, self.seed, given)
+            self.run.write_model("measurement.json", outcome)
+            if surge.failure is not None:
+                raise surge.failure
+
+    async def _predict(self, calibration: Calibration) -> None:
+        """Simulate in worker processes while this loop keeps watching; write the answer and its hash."""
+        stop = threading.Event()
+        with self.display.stage("predict", f"{self.replications} simulated futures of the surge") as stage:
+
+            def done(count: int) -> None:
+                if stop.is_set():
+                    raise InterruptedRunError("interrupted")
+                stage.update(count / self.replications, f"{count} of {self.replications}")
+
+            work = asyncio.to_thread(
+                predict,
+                self.loaded,
+                seed=self.seed,
+                replications=self.replications,
+                calibration=calibration,
+                same_arrivals=True,
+                progress=done,
+                created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            )
+            try:
+                prediction = await work
+            finally:
+                stop.set()
+        self._freeze(prediction)
+
+    def _freeze(self, prediction: Outcome) -> None:
+        path = self.run.write_model("prediction.json", prediction)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.run.write_text("prediction.sha256", f"{digest}  prediction.json\n")
+        self.run.event("stage", f"prediction frozen: {digest}", sha256=digest)
+        self.display.say(f"prediction frozen before the first surge request: sha256 {digest}")
+
+
+def _until_signalled(work: Coroutine[None, None, T]) -> T:
+    """Run in an event loop; SIGINT, SIGTERM and SIGHUP cancel it, which comes out as InterruptedRunError."""
+
+    async def guarded() -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(guarded())
+    except asyncio.CancelledError as error:
+        raise InterruptedRunError("interrupted; what was measured is kept, every process of the run has been ended") from error

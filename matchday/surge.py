@@ -1,0 +1,109 @@
+"""Drives the real surge against a target and keeps what was measured, also when it ends early."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from balancer.errors import BalancerError
+from matchday.display import Display, Stage
+from matchday.errors import EnvironmentFailedError
+from matchday.load import Load, Progress
+from matchday.rundir import RunDirectory
+from matchday.targets.local.autoscaler import run_control_loops
+from matchday.targets.local.procfs import MachineTimes, machine_times
+from matchday.targets.local.target import LocalTarget
+from scenarios.schema import KillDisturbance
+from scenarios.traffic import Schedule
+
+
+@dataclass(frozen=True)
+class Surge:
+    """What is left of a surge run to make an Outcome of. `failure` is why it ended early, None at its proper end.
+
+    Cores are averages over the run; the machine's busy ratio covers all that ran on it.
+    """
+
+    load: Load
+    proxy_log_start: int
+    ended_s: float
+    proxy_cores: float
+    pods_cores: float
+    machine_busy_ratio: float
+    failure: BaseException | None
+
+
+async def drive_surge(target: LocalTarget, run: RunDirectory, schedule: Schedule, seed: int, display: Display) -> Surge:
+    """Send the schedule while HPA, controller and disturbances work; what goes wrong is in `failure`, not raised."""
+    loaded = target.loaded
+    log_start = target.haproxy.log_path.stat().st_size
+    load = await Load.start(run, "surge", loaded, schedule, target.address, seed)
+    run.epoch = load.epoch
+    target.changes.clear()
+    target.note_replicas()
+    target.metrics.scrape(target.pods())
+    machine, began = machine_times(), time.monotonic()
+    proxy_s, pods_s = target.proxy_cpu_s(), target.metrics.pods_cpu_s
+    helpers = [
+        asyncio.ensure_future(
+            run_control_loops(
+                target.autoscalers(), target.metrics, target.pods, loaded.scenario.cluster, load.epoch
+            )
+        ),
+        asyncio.ensure_future(_disturb(target, run, load.epoch)),
+    ]
+    failure: BaseException | None = None
+    about = f"{schedule.duration_s:.0f} s, {len(schedule.intended_s)} requests through HAProxy at {target.address}"
+    try:
+        with display.stage("surge", about) as stage:
+            await target.unless_it_fails(load.finish(_shower(stage, schedule, target)), *helpers)
+    except (EnvironmentFailedError, BalancerError, asyncio.CancelledError) as error:
+        failure = error
+    for helper in helpers:
+        helper.cancel()
+    await asyncio.gather(*helpers, return_exceptions=True)
+    await load.stop()
+    target.metrics.scrape(target.pods())
+    wall_s = time.monotonic() - began
+    return Surge(
+        load=load,
+        proxy_log_start=log_start,
+        ended_s=time.monotonic() - load.epoch,
+        proxy_cores=(target.proxy_cpu_s() - proxy_s) / wall_s,
+        pods_cores=(target.metrics.pods_cpu_s - pods_s) / wall_s,
+        machine_busy_ratio=_busy(machine),
+        failure=failure,
+    )
+
+
+def _busy(since: MachineTimes) -> float:
+    return machine_times().busy_ratio_since(since)
+
+
+def _shower(stage: Stage, schedule: Schedule, target: LocalTarget) -> Callable[[Progress], None]:
+    starts = [phase.start_s for phase in schedule.phases]
+
+    def show(progress: Progress) -> None:
+        phase = schedule.phases[max(0, bisect_right(starts, progress.t_s) - 1)].name
+        p95 = "-" if progress.p95_s is None else f"{progress.p95_s * 1000:.0f} ms"
+        _, desired, _, in_rotation = target.changes[-1]
+        note = f"{phase}  {progress.rate_rps:.0f} rps  p95 {p95}  {in_rotation} of {desired} pods"
+        stage.update(progress.t_s / schedule.duration_s, f"{note}  {progress.failed} failed")
+
+    return show
+
+
+async def _disturb(target: LocalTarget, run: RunDirectory, epoch: float) -> None:
+    """Carry out the scenario's disturbances at their times; never returns."""
+    for disturbance in sorted(target.loaded.scenario.disturbances, key=lambda d: d.at):
+        await asyncio.sleep(max(0.0, epoch + disturbance.at - time.monotonic()))
+        if isinstance(disturbance, KillDisturbance):
+            names = target.kill(disturbance.kill)
+            run.event("disturbance", f"killed {', '.join(names)}", pods=names)
+        else:
+            names = await target.slow(disturbance.slow)
+            run.event("disturbance", f"{', '.join(names)} {disturbance.slow.factor:g} times slower", pods=names)
+    await asyncio.Event().wait()

@@ -1,0 +1,189 @@
+"""The local target: a scenario's pods as processes behind a real HAProxy, run by the controller core."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+
+from balancer.controller import Controller
+from balancer.haproxy.process import HAProxy
+from balancer.policy.desired import backend_deployment, backend_names
+from balancer.policy.objects import Deployment, Endpoint, Probe
+from matchday.errors import EnvironmentFailedError
+from matchday.rundir import RunDirectory
+from matchday.targets.local.addresses import Addresses, free_port
+from matchday.targets.local.autoscaler import Autoscaler, Metrics
+from matchday.targets.local.pod import Pod, PodTemplate
+from matchday.targets.local.replicaset import ReplicaSet
+from scenarios.load import LoadedScenario
+
+_START_UP_LIMIT_S = 120.0
+_POLL_S = 0.05
+
+
+class LocalTarget:
+    """A running scenario. Made by `local_target`, which also takes all of it down again."""
+
+    def __init__(self, loaded: LoadedScenario, run: RunDirectory, haproxy: HAProxy, controller: Controller) -> None:
+        self.loaded, self.run, self.haproxy, self.controller = loaded, run, haproxy, controller
+        self.metrics = Metrics()
+        self.reloads = 0
+        self.changes: list[tuple[float, int, int, int]] = []
+        self.sets: dict[str, ReplicaSet] = {}
+        self._deployment_of = {
+            name: backend_deployment(loaded.manifests, name) for name in backend_names(loaded.manifests)
+        }
+
+    @property
+    def address(self) -> str:
+        """Where load goes, host:port."""
+        return f"{self.haproxy.bind_address}:{self.haproxy.bind_port}"
+
+    def pods(self) -> list[Pod]:
+        return [pod for replica_set in self.sets.values() for pod in replica_set.pods]
+
+    def update(self) -> None:
+        """Bring HAProxy in line with the endpoints as they are now, and note the replica counts if they changed."""
+        endpoints: dict[str, tuple[Endpoint, ...]] = {
+            backend: self.sets[deployment.name].endpoints()
+            for backend, deployment in self._deployment_of.items()
+            if deployment.name in self.sets
+        }
+        result = self.controller.sync(endpoints)
+        self.reloads += result.reloads
+        if result.commands or result.reloads:
+            words = [str(command) for command in result.commands]
+            self.run.event("controller", "; ".join(words), took_s=result.took_s, reloads=result.reloads)
+        self.note_replicas()
+
+    def is_idle(self, pod: str) -> bool:
+        return self.controller.is_idle(pod)
+
+    def note_replicas(self) -> None:
+        """Append (monotonic, desired, ready, in rotation) when a count changed."""
+        desired = sum(s.desired for s in self.sets.values())
+        ready = sum(pod.ready for pod in self.pods())
+        in_rotation = sum(pod.in_rotation for pod in self.pods())
+        if not self.changes or self.changes[-1][1:] != (desired, ready, in_rotation):
+            self.changes.append((time.monotonic(), desired, ready, in_rotation))
+
+    def autoscalers(self) -> list[Autoscaler]:
+        """A fresh HPA, without memory, for each HorizontalPodAutoscaler of the manifests."""
+        deployments = {d.name: d for d in self.loaded.manifests.deployments}
+        return [
+            Autoscaler(hpa.spec, deployments[hpa.deployment], self.sets[hpa.deployment], self.metrics, self.run.event)
+            for hpa in self.loaded.manifests.autoscalers
+        ]
+
+    def start_pods(self, addresses: Iterator[str], seeds: Iterator[int], port: int) -> None:
+        """Bring every Deployment to the replicas its HPA or manifest starts with."""
+        log = (self.run.path / "pods.log").open("ab")
+        for deployment in self.loaded.manifests.deployments:
+            template = PodTemplate(
+                deployment=deployment.name,
+                command=_pod_command(self.loaded, self.run.path),
+                port=port,
+                probe=deployment.readiness or Probe(path=None),
+                grace_s=deployment.termination_grace_s,
+                start_delay_s=self.loaded.scenario.cluster.start_delay,
+                log=log,
+            )
+            self.sets[deployment.name] = ReplicaSet(template, addresses, seeds, self, self.run.event)
+        for deployment in self.loaded.manifests.deployments:
+            self.sets[deployment.name].scale(first_replicas(self.loaded, deployment), due=time.monotonic())
+
+    async def all_in_rotation(self) -> None:
+        """Wait until every wanted pod is in rotation and none is being retired."""
+        deadline = time.monotonic() + _START_UP_LIMIT_S
+        while not all(len(s.pods) == s.desired and all(pod.in_rotation for pod in s.pods) for s in self.sets.values()):
+            if time.monotonic() > deadline:
+                raise EnvironmentFailedError(f"the pods were not ready within {_START_UP_LIMIT_S:.0f} s")
+            await asyncio.sleep(_POLL_S)
+
+    async def unless_it_fails(self, work: Coroutine[None, None, None], *helpers: asyncio.Future[None]) -> None:
+        """Do `work` to its end; raise at once when HAProxy dies, a Deployment cannot live, or a helper fails."""
+        watched = [asyncio.ensure_future(work), asyncio.ensure_future(self._watch()), *helpers]
+        try:
+            done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in watched[:2]:
+                task.cancel()
+            await asyncio.gather(*watched[:2], return_exceptions=True)
+
+    async def _watch(self) -> None:
+        """Never returns."""
+        failures = [replica_set.failure for replica_set in self.sets.values()]
+        while self.haproxy.running:
+            for failure in failures:
+                if failure.done():
+                    failure.result()
+            await asyncio.sleep(_POLL_S)
+        raise EnvironmentFailedError(f"HAProxy died ({self.haproxy.death()}); see {self.run.path / 'proxy.log'}")
+
+    def kill(self, count: int) -> list[str]:
+        """SIGKILL the `count` oldest pods; give their names."""
+        oldest = sorted((pod for pod in self.pods() if pod.ready), key=lambda pod: pod.created)[:count]
+        for pod in oldest:
+            pod.kill()
+        return [pod.name for pod in oldest]
+
+    async def slow(self, slow: Slow) -> list[str]:
+        """Turn the oldest pods slow for a while; give their names."""
+        oldest = sorted((pod for pod in self.pods() if pod.ready), key=lambda pod: pod.created)[: slow.pods]
+        for pod in oldest:
+            await set_slowdown(pod.address, pod.port, slow.factor, slow.duration)
+        return [pod.name for pod in oldest]
+
+    def proxy_cpu_s(self) -> float:
+        """CPU seconds HAProxy has used so far."""
+        return cpu_s_by_session().get(self.haproxy.pid, 0.0)
+
+    async def stop(self) -> None:
+        """End every pod."""
+        await asyncio.gather(*(replica_set.stop() for replica_set in self.sets.values()))
+
+
+def first_replicas(loaded: LoadedScenario, deployment: Deployment) -> int:
+    """Replicas before the surge: the manifest's, moved into its HPA's bounds."""
+    for hpa in loaded.manifests.autoscalers:
+        if hpa.deployment == deployment.name:
+            return min(max(deployment.replicas, hpa.spec.min_replicas), hpa.spec.max_replicas)
+    return deployment.replicas
+
+
+def _pod_command(loaded: LoadedScenario, run_path: Path) -> tuple[str, ...]:
+    if loaded.scenario.workload.command is not None:
+        return (sys.executable, "-m", "matchday.targets.local.tether", *loaded.scenario.workload.command)
+    workload = run_path / "workload.json"
+    workload.write_text(json.dumps(loaded.scenario.workload.model_dump(mode="json"), indent=1))
+    return (
+        sys.executable,
+        "-m",
+        "matchday.standin",
+        "--host",
+        "{host}",
+        "--port",
+        "{port}",
+        "--seed",
+        "{seed}",
+        "--workload",
+        str(workload),
+    )
+
+
+@asynccontextmanager
+async def local_target(
+    loaded: LoadedScenario, run: RunDirectory, haproxy: Path | None, seed: int
+) -> AsyncIterator[LocalTarget]:
+    """Start HAProxy and the pods, wait until all are in rotation; end every process on the way out."""
+    addresses = Addresses()
+    raise NotImplementedError(addresses, free_port, haproxy, seed, count)
+    yield
