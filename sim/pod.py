@@ -108,8 +108,9 @@ class WorkerPod(Pod):
             self._waiting.append(job)
 
     def _serve(self, job: Job) -> None:
-        duration_s = max(job.service_s * self.slow_factor, _SHORTEST_S)
-        cores = job.cpu_s / duration_s
+        service_s = max(job.service_s, _SHORTEST_S)
+        duration_s = service_s * self.slow_factor
+        cores = job.cpu_s / service_s  # a slow pod burns as much a second, for longer
         self._burn(cores)
         after(self.env, duration_s, lambda: self._served(job, cores))
 

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, ip_address, ip_network
+from itertools import count
 
 import simpy
-from balancer.policy.routing import match
 
 from balancer.policy.config import Backend as BackendConfig
 from balancer.policy.config import ProxyConfig
+from balancer.policy.routing import match
 from sim.backend import Attempt, Backend, Observer, Server
 from sim.hashing import avalanche, sdbm
 from sim.pod import Pod
@@ -47,7 +48,7 @@ class Proxy:
         self._deployment_of = deployment_of
         self._waited, self._served = waited, served
         self._pods: dict[str, dict[str, tuple[Pod, int]]] = {}
-        self._ids: dict[str, int] = {}
+        self._leaving: dict[str, list[tuple[Pod, int]]] = {}
         self.backends: dict[str, Backend] = {}
         self._limiters: dict[str, RateLimiter] = {}
         self._start_process()
@@ -71,17 +72,20 @@ class Proxy:
     def add(self, deployment: str, pod: Pod) -> None:
         """The controller brings a pod into rotation, in every backend of its Deployment."""
         for name in self._backends_of(deployment):
-            self._ids[name] = self._ids.get(name, 0) + 1
-            self._pods.setdefault(name, {})[pod.name] = (pod, self._ids[name])
+            id_ = self._free_id(name)
+            self._pods.setdefault(name, {})[pod.name] = (pod, id_)
             if self._takes_servers_at_runtime(name):
-                self.backends[name].add(self._server(name, pod, self._ids[name]))
+                self.backends[name].add(self._server(name, pod, id_))
             else:
                 self._start_process()
 
     def drain(self, deployment: str, pod: Pod) -> None:
         """The controller takes a pod out of rotation."""
         for name in self._backends_of(deployment):
-            self._pods.get(name, {}).pop(pod.name, None)
+            known = self._pods.get(name, {}).pop(pod.name, None)
+            if known is None:
+                continue
+            self._leaving.setdefault(name, []).append(known)
             if self._takes_servers_at_runtime(name):
                 self.backends[name].drain(pod.name)
             else:
@@ -134,6 +138,13 @@ class Proxy:
         for name, pods in self._pods.items():
             for pod, id_ in pods.values():
                 self.backends[name].add(self._server(name, pod, id_))
+
+    def _free_id(self, backend: str) -> int:
+        """The lowest id that no server has, those still finishing requests included, as `balancer.policy.desired` does."""
+        leaving = [known for known in self._leaving.get(backend, []) if known[0].jobs]
+        self._leaving[backend] = leaving
+        used = {id_ for _, id_ in [*self._pods.get(backend, {}).values(), *leaving]}
+        return next(id_ for id_ in count(1) if id_ not in used)
 
     def _server(self, backend: str, pod: Pod, id_: int) -> Server:
         return Server(pod, id_, self._config(backend).settings.pod_maxconn)

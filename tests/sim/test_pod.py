@@ -50,11 +50,12 @@ def test_a_workers_cpu_is_burnt_evenly_over_the_service_time() -> None:
 def test_a_slow_pod_takes_longer_for_what_starts_while_it_is_slow() -> None:
     env = simpy.Environment()
     pod = WorkerPod(env, "a", workers=9)
-    before = visit(pod, 0.0, 1.0)
+    before = visit(pod, 0.0, 1.0, cpu_s=0.1)
     after(env, 0.5, lambda: setattr(pod, "slow_factor", 3.0))
-    during = visit(pod, 0.6, 1.0)
+    during = visit(pod, 0.6, 1.0, cpu_s=0.1)
     env.run()
     assert (before.end_s, during.end_s) == pytest.approx((1.0, 3.6))
+    assert pod.cpu_used_s() == pytest.approx(0.1 + 0.3)
 
 
 @pytest.mark.parametrize("discipline", ["workers", "shared-cpu"])

@@ -131,3 +131,16 @@ def test_a_map_based_hash_reloads_and_the_old_process_serves_what_it_has() -> No
     assert len(site.pods[0].jobs) == 2
     assert site.fates([*old, new]) == ["ok", "ok", "ok"]
     assert site.ends_s == pytest.approx([1.0, 1.0, 2.0])
+
+
+def test_a_new_server_takes_the_lowest_free_id_and_a_busy_leaver_keeps_its_own() -> None:
+    site = Site(BackendSettings())
+    busy = site.send()
+    assert busy.server is not None
+    assert busy.server.pod is site.pods[0]
+    for pod in site.pods:
+        site.proxy.drain("live", pod)
+    newcomers = [WorkerPod(site.env, f"live-{i}", 99) for i in (3, 4)]
+    for pod in newcomers:
+        site.proxy.add("live", pod)
+    assert [server.id for server in site.proxy.backends["live"].servers.values()] == [2, 3]
