@@ -48,22 +48,23 @@ class Clients:
     def _request(self, i: int) -> Generator[simpy.Event, object, None]:
         """One request: attempt after attempt until one succeeds or the client has had enough."""
         env, request = self.env, self.mix[self._kind[i]]
+        path = request.path.replace("{key}", str(self._key[i]))
+        destination = self.proxy.destination(request.host, path, self._client[i])
         for number in range(request.retries + 1):
             outside_s = self.weather.outside_s.row(number)[i]
-            attempt = self._attempt(i, number, outside_s)
+            attempt = self._attempt(i, number, outside_s, destination)
             yield attempt.done
             assert attempt.fate is not None
-            if attempt.fate == "ok" or number == request.retries:
+            if number == request.retries or not self.proxy.is_worth_a_retry(destination, attempt.fate):
                 self._record(i, attempt.fate, env.now + outside_s)
                 return
             backoff_s = request.backoff * 2**number * self.weather.backoff.row(number)[i]
             yield env.timeout(outside_s + backoff_s)
 
-    def _attempt(self, i: int, number: int, outside_s: float) -> Attempt:
+    def _attempt(self, i: int, number: int, outside_s: float, destination: Destination | None) -> Attempt:
         """Send, and give up so early that nothing outside of the slot makes the answer late."""
-        env, kind, client = self.env, self._kind[i], self._client[i]
+        env, kind = self.env, self._kind[i]
         patience_s = max(0.0, self.mix[kind].timeout - outside_s)
-        destination = self._destination(kind, self._key[i], client)
         attempt = Attempt(
             env.event(),
             service_s=self.weather.service_s.row(number)[i],
@@ -74,14 +75,10 @@ class Clients:
             attempt.key = destination.key
             if destination.draws:
                 attempt.draws = self.weather.draws(number, i, destination.draws)
-        self.proxy.submit(destination, client, attempt)
+        self.proxy.submit(destination, self._client[i], attempt)
         if attempt.fate is None:
             after(env, patience_s, lambda: attempt.end("client_timeout"))
         return attempt
-
-    def _destination(self, kind: int, key: int, client: int) -> Destination | None:
-        request = self.mix[kind]
-        return self.proxy.destination(request.host, request.path.replace("{key}", str(key)), client)
 
     def _record(self, i: int, fate: Fate, end_s: float) -> None:
         self.trace.fate[i] = fate

@@ -40,7 +40,7 @@ def cluster_of(loaded: LoadedScenario) -> Cluster:
         deployments=manifests.deployments,
         replicas={deployment.name: first_replicas(manifests, deployment) for deployment in manifests.deployments},
         autoscalers=tuple((hpa.deployment, hpa.spec) for hpa in manifests.autoscalers),
-        addresses=tuple(client_address(i) for i in range(loaded.scenario.traffic.clients)),
+        addresses=client_addresses(loaded.scenario.traffic.clients),
     )
 
 
@@ -52,6 +52,8 @@ def first_replicas(manifests: Manifests, deployment: Deployment) -> int:
     return deployment.replicas
 
 
-def client_address(client: int) -> str:
-    """The loopback address a client sends from."""
-    return f"127.0.{1 + client // 250}.{1 + client % 250}"
+def client_addresses(clients: int) -> tuple[str, ...]:
+    """The loopback addresses that the generator sends from: the system's own choice when it is a single client."""
+    if clients == 1:
+        return ("127.0.0.1",)
+    return tuple(f"127.0.{1 + client // 250}.{1 + client % 250}" for client in range(clients))

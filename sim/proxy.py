@@ -13,7 +13,7 @@ import simpy
 from balancer.policy.config import Backend as BackendConfig
 from balancer.policy.config import ProxyConfig
 from balancer.policy.routing import match
-from sim.backend import Attempt, Backend, Observer, Server
+from sim.backend import Attempt, Backend, Fate, Observer, Server
 from sim.hashing import avalanche, sdbm
 from sim.pod import Pod
 from sim.ratelimit import RateLimiter
@@ -68,6 +68,13 @@ class Proxy:
             attempt.end("rate_limited")
         else:
             self.backends[name].submit(attempt)
+
+    def is_worth_a_retry(self, destination: Destination | None, fate: Fate) -> bool:
+        """Whether a client repeats it: what nothing answered, a status of 500 or more, and 429; not other refusals."""
+        if fate == "rate_limited" and destination is not None:
+            limit = self._config(destination.backend).settings.rate_limit
+            return limit is not None and (limit.status_code >= 500 or limit.status_code == 429)
+        return fate not in {"ok", "denied"} and destination is not None
 
     def add(self, deployment: str, pod: Pod) -> None:
         """The controller brings a pod into rotation, in every backend of its Deployment."""

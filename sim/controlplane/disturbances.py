@@ -1,4 +1,4 @@
-"""What goes wrong on purpose, at its time: pods killed, pods slow. Oldest pods first, over all Deployments."""
+"""What goes wrong on purpose, at its time: pods killed, pods slow. Oldest ready pods first, over all Deployments."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def disturb(
     for disturbance in sorted(disturbances, key=lambda d: d.at):
         yield env.timeout(max(0.0, disturbance.at - env.now))
         if isinstance(disturbance, KillDisturbance):
-            for replica_set, replica in _oldest_running(sets)[: disturbance.kill]:
+            for replica_set, replica in _oldest_ready(sets)[: disturbance.kill]:
                 replica_set.kill(replica)
         else:
-            for _, replica in _oldest_running(sets)[: disturbance.slow.pods]:
+            for _, replica in _oldest_ready(sets)[: disturbance.slow.pods]:
                 assert replica.pod is not None
                 _slow_down(env, replica.pod, disturbance.slow)
 
@@ -38,6 +38,6 @@ def _slow_down(env: simpy.Environment, pod: Pod, slow: Slow) -> None:
     after(env, slow.duration, recover)
 
 
-def _oldest_running(sets: Sequence[ReplicaSet]) -> list[tuple[ReplicaSet, Replica]]:
-    running = [(s, r) for s in sets for r in s.active if r.pod is not None and r.pod.alive]
-    return sorted(running, key=lambda pair: pair[1].created_s)
+def _oldest_ready(sets: Sequence[ReplicaSet]) -> list[tuple[ReplicaSet, Replica]]:
+    ready = [(s, r) for s in sets for r in s.active if r.ready]
+    return sorted(ready, key=lambda pair: pair[1].created_s)

@@ -49,10 +49,15 @@ def test_a_repeated_request_that_succeeds_is_a_success_with_the_whole_latency(wo
     assert run.latency_s()[1] > 4.0
 
 
-def test_refused_requests_come_back_as_a_storm(world: type[World]) -> None:
+@pytest.mark.parametrize(("status_code", "tries"), [(403, 1), (429, 3), (503, 3)])
+def test_a_rate_limited_request_comes_back_only_when_told_to(world: type[World], status_code: int, tries: int) -> None:
+    # the second finds the limit used up; a try that comes 1.2 s or more later would be let through again
     request = {"retries": 2, "backoff": "10ms"}
-    run = world(time={"constant": "1ms"}, rate_limit=RateLimit(requests=1), request=request).run([0.0, 0.1, 5.0])
+    limit = RateLimit(requests=1, status_code=status_code)
+    run = world(time={"constant": "1ms"}, rate_limit=limit, request=request).run([0.0, 0.1, 5.0])
     assert run.fates == ["ok", "rate_limited", "ok"]
+    # each further try waited at least half of its backoff
+    assert (run.latency_s()[1] > 0.01) == (tries > 1)
 
 
 def test_the_fate_is_that_of_the_last_attempt(world: type[World]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from scenarios.load import load_scenario
-from sim.cluster import client_address, cluster_of, first_replicas
+from sim.cluster import client_addresses, cluster_of, first_replicas
 
 QUICK = Path(__file__).parents[2] / "scenarios" / "quick"
 
@@ -32,6 +32,7 @@ def test_replicas_of_time_zero_lie_within_the_autoscalers_bounds(replicas: int, 
 
 
 def test_each_client_has_an_address_of_its_own() -> None:
-    addresses = [client_address(i) for i in range(60_000)]
+    addresses = client_addresses(60_000)
     assert len(set(addresses)) == 60_000
     assert all(0 <= int(part) < 256 for address in addresses[::997] for part in address.split("."))
+    assert client_addresses(1) == ("127.0.0.1",)
