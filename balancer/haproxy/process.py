@@ -42,7 +42,8 @@ if os.getppid() == int(sys.argv[1]):
 class HAProxy:
     """HAProxy in `directory`, which holds its configuration, maps and sockets; its stdout is appended to `log_path`.
 
-    All methods raise HAProxyUnavailableError when it is not there or does not come up.
+    All methods raise HAProxyUnavailableError when it is not there or does not come up. It ends with the thread that
+    started it, which should be the main one.
     """
 
     def __init__(
