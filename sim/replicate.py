@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
@@ -25,25 +27,31 @@ def replicate(
 ) -> list[T]:
     """`[task(0), …, task(replications - 1)]`; `task` must be picklable when there are several workers.
 
-    `workers` is by default the number of cores this process may use; 1 stays in this process. `progress` is told how
-    many are done. An exception of a task is raised here, and the replications not yet begun are dropped.
+    `workers` is by default the number of cores this process may use; 1 stays in this process, and so does what a
+    broken pool (a worker killed from outside) left undone. `progress` is told how many are done. An exception of a
+    task is raised here, and the replications not yet begun are dropped.
     """
     count = min(workers or len(os.sched_getaffinity(0)), replications)
-    if count <= 1:
-        results = []
-        for i in range(replications):
-            results.append(task(i))
-            _tell(progress, i + 1)
-        return results
+    results: list[T] = []
+    if count > 1:
+        done = _in_workers(task, replications, count)
+        with contextlib.suppress(BrokenProcessPool), contextlib.closing(done):
+            for result in done:
+                results.append(result)
+                _tell(progress, len(results))
+    while len(results) < replications:
+        results.append(task(len(results)))
+        _tell(progress, len(results))
+    return results
+
+
+def _in_workers(task: Callable[[int], T], replications: int, count: int) -> Generator[T, None, None]:
+    """Results in order, as they come."""
     # spawned, not forked: the caller may have threads and event loops
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker, initargs=(task,))
     try:
-        results = []
-        for result in pool.map(_run, range(replications)):
-            results.append(result)
-            _tell(progress, len(results))
-        return results
+        yield from pool.map(_run, range(replications))
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

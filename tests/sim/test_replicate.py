@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -47,6 +48,26 @@ def test_a_failing_replication_is_raised_here() -> None:
         replicate(fail_at_two, 4, workers=1)
     with pytest.raises(ZeroDivisionError):
         replicate(partial(divmod, 1), 3, workers=2)
+
+
+def die_in_a_worker(parent: int, i: int) -> int:
+    if os.getpid() != parent and i == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return i
+
+
+def test_what_a_dead_worker_left_undone_is_done_here() -> None:
+    assert replicate(partial(die_in_a_worker, os.getpid()), 6, workers=2) == [0, 1, 2, 3, 4, 5]
+
+
+def raise_in_progress(done: int) -> None:
+    raise KeyboardInterrupt
+
+
+def test_whoever_raises_in_progress_ends_it() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        replicate(abs, 50, workers=2, progress=raise_in_progress)
+    assert multiprocessing.active_children() == []
 
 
 SLEEPER = """
