@@ -12,23 +12,24 @@ import asyncio
 import dataclasses
 import math
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from balancer.haproxy.log import LogLine
+from loadgen.records import Attempt, read_records
 from matchday.display import Display, Stage
 from matchday.errors import EnvironmentFailedError
-from matchday.load import LEAD_S, Load, Progress
-from matchday.records import AnsweredRequest, answered_requests
+from matchday.load import Load, Progress
+from matchday.measure import read_log
 from matchday.rundir import RunDirectory
-from matchday.targets.local.target import LocalTarget, first_replicas
+from matchday.targets.local.target import LocalTarget
 from scenarios.calibration import Calibration, PathCalibration
 from scenarios.load import LoadedScenario
 from scenarios.schema import ConstantTime, ExponentialTime, Phase, Scenario, ServiceTime
 from scenarios.traffic import Schedule, build_schedule
 
 _START_ROUNDS, _EXTRA_PODS = 2, 4
-_FINE_PROBE_S = 0.025
 _IDLE_S = 3.0
 # The mean service time is wanted to this relative standard error; (cv / 0.02)^2 requests give it.
 _WANTED_ERROR = 0.02
@@ -68,40 +69,70 @@ def _cv(time_s: ServiceTime) -> float:
     return 1.0 if isinstance(time_s, ExponentialTime) else time_s.lognormal.cv
 
 
-async def calibrate(target: LocalTarget, loaded: LoadedScenario, run: RunDirectory, seed: int, display: Display) -> Calibration:
+@dataclass(frozen=True)
+class Answered:
+    """A request that was answered well at low load, as generator and proxy saw it."""
+
+    attempt: Attempt
+    path: str
+    log: LogLine
+
+    @property
+    def service_s(self) -> float:
+        """How long it held its pod's slot."""
+        return max(0.0, (self.log.ta_ms - max(0, self.log.request_ms) - self.log.tw_ms) / 1000 + _TIMER_CUT_S)
+
+    @property
+    def outside_s(self) -> float:
+        """Latency from the intended time that held no slot and waited for none."""
+        return max(0.0, self.attempt.done_s - self.attempt.intended_s - self.log.tw_ms / 1000 - self.service_s)
+
+
+async def calibrate(
+    target: LocalTarget, loaded: LoadedScenario, run: RunDirectory, seed: int, display: Display
+) -> Calibration:
     """Measure the target at low load. EnvironmentFailedError when too little came back to learn from."""
     plan = plan_load(loaded.scenario, build_schedule(loaded, seed))
-    about = f"{plan.duration_s:.0f} s at {plan.rate_rps:.1f} rps (mean service time to ±{plan.error:.1%}), and pod starts"
+    about = (
+        f"{plan.duration_s:.0f} s at {plan.rate_rps:.1f} rps (mean service time to ±{plan.error:.1%}), and pod starts"
+    )
     began = time.monotonic()
     with display.stage("calibrate", about) as stage:
-        await _start_extra_pods(target, stage)
+        await target.unless_it_fails(_start_extra_pods(target, stage))
         idle_cores = await _idle_cores(target)
-        answered, cpu_s = await _low_load(target, loaded, run, plan, seed, stage)
-    pods = [pod for replica_set in target.sets.values() for pod in replica_set.history if pod.in_rotation_since]
+        answered, busy_s = await _low_load(target, loaded, run, plan, seed, stage)
+    for replica_set in target.sets.values():
+        replica_set.probe_period_s = None
+    pods = [pod for replica_set in target.sets.values() for pod in replica_set.history]
+    lags = [lag for replica_set in target.sets.values() for lag in replica_set.decision_lags_s]
     return Calibration(
         scenario=loaded.scenario.name,
         scenario_sha256=loaded.sha256,
         seed=seed,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         duration_s=round(time.monotonic() - began, 3),
-        paths=_paths(loaded.scenario, answered, cpu_s, idle_cores),
-        outside_s=_sorted(max(0.0, a.done_s - a.intended_s - a.log.tw_ms / 1000 - _slot_s(a.log)) for a in answered),
-        startup_s=_sorted(pod.ready_since - pod.started for pod in pods if pod.ready_since and pod.started),
-        rotation_lag_s=_sorted(pod.in_rotation_since - pod.ready_since for pod in pods if pod.ready_since),
-        decision_lag_s=_sorted(lag for s in target.sets.values() for lag in s.decision_lags_s),
+        paths=_paths(loaded.scenario, answered, busy_s - idle_cores * len(target.pods()) * plan.duration_s),
+        outside_s=_sorted(a.outside_s for a in answered),
+        startup_s=_sorted(pod.startup_s for pod in pods if pod.startup_s is not None),
+        rotation_lag_s=_sorted(pod.rotation_lag_s for pod in pods if pod.rotation_lag_s is not None),
+        decision_lag_s=_sorted(lags),
         idle_cores=idle_cores,
     )
 
 
+def _sorted(values: Iterable[float]) -> tuple[float, ...]:
+    return tuple(sorted(round(value, 6) for value in values))
+
+
 async def _start_extra_pods(target: LocalTarget, stage: Stage) -> None:
+    """Two rounds of pods beyond those in service, and back."""
+    before = {name: replica_set.desired for name, replica_set in target.sets.items()}
     for round_ in range(_START_ROUNDS):
         stage.update(0.0, f"starting {_EXTRA_PODS} extra pods, round {round_ + 1} of {_START_ROUNDS}")
-        for replica_set in target.sets.values():
-            replica_set.scale(replica_set.desired + _EXTRA_PODS, due=time.monotonic())
-        await target.all_in_rotation()
-        for deployment in target.loaded.manifests.deployments:
-            target.sets[deployment.name].scale(first_replicas(target.loaded, deployment), due=time.monotonic())
-        await target.all_in_rotation()
+        for extra in (_EXTRA_PODS, 0):
+            for name, replica_set in target.sets.items():
+                replica_set.scale(before[name] + extra, due=time.monotonic())
+            await target.all_in_rotation()
 
 
 async def _idle_cores(target: LocalTarget) -> float:
@@ -110,16 +141,15 @@ async def _idle_cores(target: LocalTarget) -> float:
     before_s, began = target.metrics.pods_cpu_s, time.monotonic()
     await asyncio.sleep(_IDLE_S)
     target.metrics.scrape(target.pods())
-    return (target.metrics.pods_cpu_s - before_s) / (time.monotonic() - began) / len(target.pods())
+    return (target.metrics.pods_cpu_s - before_s) / (time.monotonic() - began) / max(1, len(target.pods()))
 
 
 async def _low_load(
     target: LocalTarget, loaded: LoadedScenario, run: RunDirectory, plan: LoadPlan, seed: int, stage: Stage
-) -> tuple[list[AnsweredRequest], float]:
-    """Send the base rate; give every answered request and the pods' CPU seconds beyond idling per request."""
-    traffic = loaded.scenario.traffic.model_copy(
-        update={"phases": (Phase(name="calibration", duration=plan.duration_s, rps=plan.rate_rps),), "trace": None}
-    )
+) -> tuple[list[Answered], float]:
+    """Send the base rate; give the answered requests, and the CPU seconds all pods used meanwhile."""
+    phases = (Phase.model_validate({"name": "low", "duration": f"{plan.duration_s}s", "rps": plan.rate_rps}),)
+    traffic = loaded.scenario.traffic.model_copy(update={"phases": phases, "trace": None})
     quiet = dataclasses.replace(loaded, scenario=loaded.scenario.model_copy(update={"traffic": traffic}), trace=None)
     schedule = build_schedule(quiet, seed + _SEED_OFFSET)
     log_start = target.haproxy.log_path.stat().st_size
@@ -130,12 +160,37 @@ async def _low_load(
 
     target.metrics.scrape(target.pods())
     before_s = target.metrics.pods_cpu_s
-    began = time.monotonic()
     try:
         await target.unless_it_fails(load.finish(show))
     finally:
         await load.stop()
     target.metrics.scrape(target.pods())
-    cpu_s = target.metrics.pods_cpu_s - before_s
-    ...
-"""
+    log = read_log(target.haproxy.log_path, log_start)
+    answered = [
+        Answered(
+            attempt, loaded.scenario.traffic.requests[schedule.request[attempt.index]].path, log[attempt.request_id]
+        )
+        for attempt in read_records(load.records)
+        if attempt.good and attempt.request_id in log
+    ]
+    return answered, target.metrics.pods_cpu_s - before_s
+
+
+def _paths(scenario: Scenario, answered: list[Answered], cpu_s: float) -> dict[str, PathCalibration]:
+    """Service times per path; the CPU in proportion to what the workload declares, evenly where it declares none.
+
+    EnvironmentFailedError when a path has too few answers.
+    """
+    declared = {path: behaviour.cpu for path, behaviour in scenario.workload.paths.items()}
+    weights = {path: cpu if any(declared.values()) else 1.0 for path, cpu in declared.items()}
+    weighed = sum(weights[a.path] for a in answered)
+    paths = {}
+    for path, weight in weights.items():
+        service_s = _sorted(a.service_s for a in answered if a.path == path)
+        if len(service_s) < _MIN_ANSWERS:
+            raise EnvironmentFailedError(
+                f"calibration got {len(service_s)} answers on {path}, at least {_MIN_ANSWERS} are needed; "
+                "see proxy.log and pods.log in the run directory"
+            )
+        paths[path] = PathCalibration(service_s=service_s, cpu_s=max(0.0, cpu_s * weight / weighed) if weighed else 0.0)
+    return paths

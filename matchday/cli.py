@@ -118,7 +118,9 @@ def rehearse(
 
 @app.command(epilog="Example: `matchday compare runs/quick-20260101-120000`")
 def compare(
-    run_dir: Annotated[Path | None, typer.Argument(metavar="[RUN_DIR]", help="A run directory.", show_default=False)] = None,
+    run_dir: Annotated[
+        Path | None, typer.Argument(metavar="[RUN_DIR]", help="A run directory.", show_default=False)
+    ] = None,
     prediction: Annotated[Path | None, typer.Option(help="A prediction.json, instead of RUN_DIR.")] = None,
     measurement: Annotated[Path | None, typer.Option(help="A measurement.json, instead of RUN_DIR.")] = None,
     as_json: AsJson = False,

@@ -63,7 +63,9 @@ class Load:
                 await self._read(on_progress)
                 code = await self.child.process.wait()
         except TimeoutError as error:
-            raise EnvironmentFailedError(f"the load generator did not end {_OVERTIME_S:.0f} s after its last request") from error
+            raise EnvironmentFailedError(
+                f"the load generator did not end {_OVERTIME_S:.0f} s after its last request"
+            ) from error
         if code != 0:
             raise EnvironmentFailedError(
                 f"the load generator died ({self.child.death()}) {time.monotonic() - self.epoch:.1f} s into its schedule"

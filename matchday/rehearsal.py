@@ -21,10 +21,12 @@ from matchday.calibrate import calibrate
 from matchday.display import Display
 from matchday.errors import InterruptedRunError
 from matchday.measure import measured_outcome
+from matchday.report.record import read_model
 from matchday.rundir import RunDirectory
 from matchday.surge import drive_surge
 from matchday.targets.local.target import LocalTarget, local_target
 from scenarios.calibration import Calibration
+from scenarios.errors import ScenarioError
 from scenarios.load import LoadedScenario
 from scenarios.outcome import Outcome
 from scenarios.traffic import build_schedule
@@ -59,7 +61,7 @@ class Rehearsal:
 
     def _target(self) -> contextlib.AbstractAsyncContextManager[LocalTarget]:
         self._enter("start", "HAProxy and the first pods")
-        return local_target(self.loaded, self.run, self.haproxy, self.seed, fine_probes=True)
+        return local_target(self.loaded, self.run, self.haproxy, self.seed, self.display)
 
     def _enter(self, stage: str, text: str) -> None:
         self.run.status(stage)
@@ -135,4 +137,17 @@ def _until_signalled(work: Coroutine[None, None, T]) -> T:
     try:
         return asyncio.run(guarded())
     except asyncio.CancelledError as error:
-        raise InterruptedRunError("interrupted; what was measured is kept, every process of the run has been ended") from error
+        raise InterruptedRunError(
+            "interrupted; what was measured is kept, every process of the run has been ended"
+        ) from error
+
+
+def given_calibration(path: Path, loaded: LoadedScenario) -> Calibration:
+    """A calibration file that fits the scenario; ScenarioError when it cannot be read or is of another scenario."""
+    calibration = read_model(path, Calibration)
+    if calibration.scenario_sha256 != loaded.sha256:
+        raise ScenarioError(
+            f"{path}: scenario_sha256: {calibration.scenario_sha256[:12]}: a calibration of this scenario as it is now, "
+            f"{loaded.sha256[:12]}"
+        )
+    return calibration

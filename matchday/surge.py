@@ -49,9 +49,7 @@ async def drive_surge(target: LocalTarget, run: RunDirectory, schedule: Schedule
     proxy_s, pods_s = target.proxy_cpu_s(), target.metrics.pods_cpu_s
     helpers = [
         asyncio.ensure_future(
-            run_control_loops(
-                target.autoscalers(), target.metrics, target.pods, loaded.scenario.cluster, load.epoch
-            )
+            run_control_loops(target.autoscalers(), target.metrics, target.pods, loaded.scenario.cluster, load.epoch)
         ),
         asyncio.ensure_future(_disturb(target, run, load.epoch)),
     ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from matchday.conclude import conclude
 from matchday.display import Display
-from matchday.freeze import freeze_prediction
-from matchday.rehearsal import Rehearsal
+from matchday.rehearsal import Rehearsal, given_calibration
 from matchday.rundir import RunDirectory
 from scenarios.load import load_scenario
 
@@ -22,3 +22,21 @@ def run(
     as_json: bool,
 ) -> int:
     """Run the whole loop; 0 when the measured SLO was met, 1 when it was not."""
+    loaded = load_scenario(path)
+    given = None if calibration is None else given_calibration(calibration, loaded)
+    display = Display(as_json=as_json)
+    directory = RunDirectory.create(loaded, out)
+    rehearsal = Rehearsal(
+        loaded=loaded,
+        seed=loaded.scenario.seed if seed is None else seed,
+        replications=replications,
+        run=directory,
+        haproxy=haproxy,
+        display=display,
+    )
+    failure: Exception | None = None
+    try:
+        rehearsal.rehearse(given)
+    except Exception as error:  # noqa: BLE001 - whatever ended the run, what it measured is concluded first
+        failure = error
+    return conclude(directory, display, failure, as_json=as_json)

@@ -76,9 +76,7 @@ def score_phase(predicted: PhaseOutcome, measured: PhaseOutcome | None, *, score
         end_s=predicted.end_s,
         surge=predicted.surge,
         figures=tuple(
-            score_figure(
-                name, unit, value, real.get(name), scored=scored and bool(real), given=name == "offered_rps"
-            )
+            score_figure(name, unit, value, real.get(name), scored=scored and bool(real), given=name == "offered_rps")
             for name, unit, value in figures_of(predicted)
         ),
     )

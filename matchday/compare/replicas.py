@@ -40,9 +40,7 @@ def score_replicas(
 
 def _highest(rows: Sequence[ReplicaChange]) -> Interval:
     sides = [bounds(row.desired) for row in rows]
-    return Interval(
-        value=max(s.value for s in sides), low=max(s.low for s in sides), high=max(s.high for s in sides)
-    )
+    return Interval(value=max(s.value for s in sides), low=max(s.low for s in sides), high=max(s.high for s in sides))
 
 
 def _scale_ups(predicted: Sequence[ReplicaChange], measured: Sequence[ReplicaChange]) -> tuple[ScaleUp, ...]:
@@ -91,11 +89,7 @@ def rises(steps: Sequence[Step]) -> list[Step]:
 
 def crossings(steps: Sequence[Step], level: float) -> list[float]:
     """The moments at which the count comes to `level` or beyond from below."""
-    return [
-        step.time_s
-        for before, step in zip(steps, steps[1:], strict=False)
-        if before.count < level <= step.count
-    ]
+    return [step.time_s for before, step in zip(steps, steps[1:], strict=False) if before.count < level <= step.count]
 
 
 def _nth(times: Sequence[float], k: int) -> float | None:

@@ -37,9 +37,7 @@ def compare(predicted: Outcome, measured: Outcome) -> Comparison:
     reasons = _why_not_scored(measured)
     scored = not reasons
     reached = [*measured.phases, *[None] * (len(predicted.phases) - len(measured.phases))]
-    phases = tuple(
-        score_phase(ours, real, scored=scored) for ours, real in zip(predicted.phases, reached, strict=True)
-    )
+    phases = tuple(score_phase(ours, real, scored=scored) for ours, real in zip(predicted.phases, reached, strict=True))
     total = score_phase(predicted.total, measured.total, scored=scored)
     replicas = score_replicas(predicted.replicas, measured.replicas, scored=scored)
     recovery = score_figure("recovery_s", "s", predicted.recovery_s, measured.recovery_s, scored=scored)

@@ -24,7 +24,11 @@ def chance(probability: float, futures: int) -> str:
     good = round(probability * futures)
     if good == 0:
         return f"None of {futures} simulated futures met it."
-    return f"All {futures} simulated futures met it." if good == futures else f"{good} of {futures} simulated futures met it."
+    return (
+        f"All {futures} simulated futures met it."
+        if good == futures
+        else f"{good} of {futures} simulated futures met it."
+    )
 
 
 def _prediction(phases: tuple[PhaseScore, ...], summary: Summary) -> str:
@@ -35,7 +39,9 @@ def _prediction(phases: tuple[PhaseScore, ...], summary: Summary) -> str:
         ("p50", summary.p50_error_ratio),
         ("the mean", summary.mean_error_ratio),
     ]
-    told = [f"{name} was predicted within {words.bound_percent(error)}" for name, error in errors[:1] if error is not None]
+    told = [
+        f"{name} was predicted within {words.bound_percent(error)}" for name, error in errors[:1] if error is not None
+    ]
     told += [f"{name} within {words.bound_percent(error)}" for name, error in errors[1:] if error is not None]
     if summary.goodput_error_ratio is not None:
         told.append(f"goodput within {words.points(summary.goodput_error_ratio)} of offered")
@@ -48,4 +54,6 @@ def _prediction(phases: tuple[PhaseScore, ...], summary: Summary) -> str:
 def _slo(slo: SloScore, futures: int) -> str:
     met = "met" if slo.measured_met else "missed"
     p99, success = words.seconds(slo.p99.measured), words.percent(slo.success.measured)
-    return f"The SLO was {met}: p99 {p99}, {success} of requests succeeded. {chance(slo.predicted_probability, futures)}"
+    return (
+        f"The SLO was {met}: p99 {p99}, {success} of requests succeeded. {chance(slo.predicted_probability, futures)}"
+    )

@@ -58,4 +58,6 @@ class Paths:
         work = self._exact.get(target) or self._exact.get(path)
         if work is not None:
             return work
-        return next((work for pattern, work in self._patterns if pattern.fullmatch(target) or pattern.fullmatch(path)), None)
+        return next(
+            (work for pattern, work in self._patterns if pattern.fullmatch(target) or pattern.fullmatch(path)), None
+        )

@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO
+from pathlib import Path
 
 from balancer.policy.objects import Endpoint, Probe
 from matchday.targets.local.child import Child
@@ -24,7 +24,7 @@ class PodTemplate:
     probe: Probe
     grace_s: float
     start_delay_s: float
-    log: IO[bytes]
+    log: Path
 
 
 class Pod:
@@ -40,6 +40,8 @@ class Pod:
         self.started: float | None = None
         self.ready_since: float | None = None
         self.in_rotation_since: float | None = None
+        self.startup_s: float | None = None
+        self.rotation_lag_s: float | None = None
         self.deleting = False
         self.killed_on_purpose = False
 
@@ -63,7 +65,8 @@ class Pod:
         await asyncio.sleep(self.template.start_delay_s)
         fill = {"host": self.address, "port": str(self.port), "seed": str(self.seed)}
         command = [_fill(word, fill) for word in self.template.command]
-        self.child = await Child.start(self.name, command, log=self.template.log)
+        with self.template.log.open("ab") as log:
+            self.child = await Child.start(self.name, command, log=log)
         self.started = time.monotonic()
 
     async def watch_readiness(self, on_change: Callable[[Pod], None], *, period_s: float | None = None) -> None:
@@ -84,6 +87,7 @@ class Pod:
                 successes, failures = 0, failures + 1
             if self.ready_since is None and successes >= probe.success_threshold:
                 self.ready_since = time.monotonic()
+                self.startup_s = self.ready_since - self.started
                 period = probe.period_s
                 on_change(self)
             elif self.ready_since is not None and failures >= probe.failure_threshold:

@@ -21,6 +21,9 @@ class Rotation(Protocol):
     def update(self) -> None:
         """Bring the proxy in line with the endpoints as they are now."""
 
+    def note_replicas(self) -> None:
+        """Replica counts may have changed."""
+
     def is_idle(self, pod: str) -> bool:
         """Whether no request of any proxy is in flight on that pod."""
 
@@ -124,6 +127,8 @@ class ReplicaSet:
         self._early_deaths = 0
         self._rotation.update()
         pod.in_rotation_since = time.monotonic()
+        pod.rotation_lag_s = pod.in_rotation_since - pod.ready_since
+        self._rotation.note_replicas()
         assert pod.started is not None
         self._event(
             "pod", f"{pod.name} in rotation {pod.in_rotation_since - pod.started:.2f} s after its start", pod=pod.name
@@ -140,7 +145,7 @@ class ReplicaSet:
             if self._early_deaths >= _MAX_EARLY_DEATHS:
                 raise EnvironmentFailedError(
                     f"{self.template.deployment}: {_MAX_EARLY_DEATHS} pods in a row died before they were ready "
-                    f"({death}); see {getattr(self.template.log, 'name', 'the pods log')}"
+                    f"({death}); see {self.template.log}"
                 )
         pod.deleting = True
         self.pods.remove(pod)

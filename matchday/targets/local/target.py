@@ -12,19 +12,27 @@ from itertools import count
 from pathlib import Path
 
 from balancer.controller import Controller
+from balancer.haproxy.binary import find_binary
 from balancer.haproxy.process import HAProxy
 from balancer.policy.desired import backend_deployment, backend_names
 from balancer.policy.objects import Deployment, Endpoint, Probe
+from matchday.display import Display
 from matchday.errors import EnvironmentFailedError
 from matchday.rundir import RunDirectory
 from matchday.targets.local.addresses import Addresses, free_port
 from matchday.targets.local.autoscaler import Autoscaler, Metrics
 from matchday.targets.local.pod import Pod, PodTemplate
+from matchday.targets.local.procfs import cpu_s_by_session
 from matchday.targets.local.replicaset import ReplicaSet
+from matchday.targets.local.slowdown import set_slowdown
 from scenarios.load import LoadedScenario
+from scenarios.schema import Slow
+from sim.cluster import first_replicas
 
 _START_UP_LIMIT_S = 120.0
 _POLL_S = 0.05
+# Until calibration is over, start-up is watched on a finer clock than the manifests' probes.
+FINE_PROBE_S = 0.025
 
 
 class LocalTarget:
@@ -83,7 +91,7 @@ class LocalTarget:
 
     def start_pods(self, addresses: Iterator[str], seeds: Iterator[int], port: int) -> None:
         """Bring every Deployment to the replicas its HPA or manifest starts with."""
-        log = (self.run.path / "pods.log").open("ab")
+        log = self.run.path / "pods.log"
         for deployment in self.loaded.manifests.deployments:
             template = PodTemplate(
                 deployment=deployment.name,
@@ -95,8 +103,9 @@ class LocalTarget:
                 log=log,
             )
             self.sets[deployment.name] = ReplicaSet(template, addresses, seeds, self, self.run.event)
+            self.sets[deployment.name].probe_period_s = FINE_PROBE_S
         for deployment in self.loaded.manifests.deployments:
-            self.sets[deployment.name].scale(first_replicas(self.loaded, deployment), due=time.monotonic())
+            self.sets[deployment.name].scale(first_replicas(self.loaded.manifests, deployment), due=time.monotonic())
 
     async def all_in_rotation(self) -> None:
         """Wait until every wanted pod is in rotation and none is being retired."""
@@ -151,14 +160,6 @@ class LocalTarget:
         await asyncio.gather(*(replica_set.stop() for replica_set in self.sets.values()))
 
 
-def first_replicas(loaded: LoadedScenario, deployment: Deployment) -> int:
-    """Replicas before the surge: the manifest's, moved into its HPA's bounds."""
-    for hpa in loaded.manifests.autoscalers:
-        if hpa.deployment == deployment.name:
-            return min(max(deployment.replicas, hpa.spec.min_replicas), hpa.spec.max_replicas)
-    return deployment.replicas
-
-
 def _pod_command(loaded: LoadedScenario, run_path: Path) -> tuple[str, ...]:
     if loaded.scenario.workload.command is not None:
         return (sys.executable, "-m", "matchday.targets.local.tether", *loaded.scenario.workload.command)
@@ -181,9 +182,21 @@ def _pod_command(loaded: LoadedScenario, run_path: Path) -> tuple[str, ...]:
 
 @asynccontextmanager
 async def local_target(
-    loaded: LoadedScenario, run: RunDirectory, haproxy: Path | None, seed: int
+    loaded: LoadedScenario, run: RunDirectory, haproxy: Path | None, seed: int, display: Display
 ) -> AsyncIterator[LocalTarget]:
     """Start HAProxy and the pods, wait until all are in rotation; end every process on the way out."""
     addresses = Addresses()
-    raise NotImplementedError(addresses, free_port, haproxy, seed, count)
-    yield
+    port = free_port()
+    proxy = HAProxy(
+        find_binary(haproxy), run.path / "proxy", run.path / "proxy.log", bind_address=addresses.proxy, bind_port=port
+    )
+    target = LocalTarget(loaded, run, proxy, Controller(proxy, loaded.manifests))
+    try:
+        with display.stage("start", "HAProxy and the first pods"):
+            target.update()
+            target.start_pods(addresses.pods(), count(seed), port)
+            await target.unless_it_fails(target.all_in_rotation())
+        yield target
+    finally:
+        await target.stop()
+        proxy.stop(grace_s=0.0)

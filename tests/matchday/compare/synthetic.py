@@ -73,7 +73,9 @@ def flow(rng: np.random.Generator, *, offered: np.ndarray, slowness: float = 1.0
         lost = max(0.0, queue - QUEUE_LIMIT_S * slots)
         queue -= lost
         served[t], wait[t], queued[t], busy[t] = done, queue / slots, queue, done * SERVICE_S
-    latency = [w + SERVICE_S * slowness * rng.lognormal(-0.1, 0.45, max(1, int(d))) for w, d in zip(wait, served, strict=True)]
+    latency = [
+        w + SERVICE_S * slowness * rng.lognormal(-0.1, 0.45, max(1, int(d))) for w, d in zip(wait, served, strict=True)
+    ]
     return Fluid(offered, served, wait, queued, busy, latency, tuple(sorted(changes)))
 
 
@@ -140,7 +142,9 @@ def replicas(runs: list[Fluid], kind: str) -> tuple[ReplicaChange, ...]:
     return tuple(rows)
 
 
-def outcome(kind: str, *, seed: int = 1, slowness: float = 1.0, peak_rps: float = 240, verdict: str = "valid") -> Outcome:
+def outcome(
+    kind: str, *, seed: int = 1, slowness: float = 1.0, peak_rps: float = 240, verdict: str = "valid"
+) -> Outcome:
     """A whole outcome, predicted by 20 fluids or measured on one."""
     arrivals = np.random.default_rng(seed)
     rates = np.repeat([12.0, peak_rps, 12.0], [20, 60, 20])
@@ -149,7 +153,10 @@ def outcome(kind: str, *, seed: int = 1, slowness: float = 1.0, peak_rps: float 
     runs = [flow(rng, offered=offered, slowness=slowness) for _ in range(20 if kind == "predicted" else 1)]
     total = phase(runs, kind, "total", 0, 100, surge=False)
     p99, success = total.latency_s.p99, total.success_ratio
-    met = [float(np.percentile(np.concatenate(r.latency_s), 99)) < 0.4 and bool(r.served.sum() / r.offered.sum() > 0.995) for r in runs]
+    met = [
+        float(np.percentile(np.concatenate(r.latency_s), 99)) < 0.4 and bool(r.served.sum() / r.offered.sum() > 0.995)
+        for r in runs
+    ]
     return Outcome.model_validate(
         {
             "schema": "matchday/outcome/v1",
@@ -166,14 +173,20 @@ def outcome(kind: str, *, seed: int = 1, slowness: float = 1.0, peak_rps: float 
             "series": series(runs, kind),
             "replicas": replicas(runs, kind),
             "recovery_s": 0.0 if kind == "measured" else Interval(value=0.0, low=0.0, high=1.0),
-            "slo": SloOutcome(p99_s=p99, success_ratio=success, met=met[0] if kind == "measured" else float(np.mean(met))),
+            "slo": SloOutcome(
+                p99_s=p99, success_ratio=success, met=met[0] if kind == "measured" else float(np.mean(met))
+            ),
             "validity": validity(verdict, int(offered.sum())) if kind == "measured" else None,
         }
     )
 
 
 def validity(verdict: str, planned: int) -> Validity:
-    reasons = {"valid": (), "degraded": ("pods used 1.7 of 2 cores",), "invalid": ("dispatch lag p99 312 ms, 20 ms allowed",)}
+    reasons = {
+        "valid": (),
+        "degraded": ("pods used 1.7 of 2 cores",),
+        "invalid": ("dispatch lag p99 312 ms, 20 ms allowed",),
+    }
     return Validity.model_validate(
         {
             "verdict": verdict,

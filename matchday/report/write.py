@@ -1,0 +1,6 @@
+"""temporary"""
+from pathlib import Path
+
+
+def write_report(run_dir: Path) -> None:
+    """temporary"""
