@@ -132,7 +132,7 @@ def failure_kind(line: LogLine) -> str | None:
     """
     if line.refused is not None:
         return "no_server" if line.refused == NO_ROUTE else line.refused
-    who, phase = line.termination
+    who, phase = line.termination[0], line.termination[1]
     if who in "Cc":
         return "aborted"
     if phase == "Q":

@@ -62,7 +62,7 @@ def _timeout(name: str, meaning: str, *, whole_proxy: bool = False) -> Word:
     field = f"{name}_s"
 
     def apply(settings: BackendSettings, value: object) -> BackendSettings:
-        return replace(settings, timeouts=replace(settings.timeouts, **{field: value}))
+        return replace(settings, timeouts=replace(settings.timeouts, **{field: value}))  # type: ignore[arg-type]  # read fits field
 
     return Word(values.duration_s, apply, meaning, whole_proxy)
 
