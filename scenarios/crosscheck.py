@@ -1,189 +1,149 @@
-"""What no single field can show: phases that overlap, names that lead nowhere, an HPA that cannot work."""
+"""What no single field of scenario.yaml can show: phases that overlap, paths nobody serves, workload without a use."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from balancer.policy.desired import backend_deployment, backend_names, resolve, routes, selects
+from balancer.policy.desired import routes
 from balancer.policy.objects import Manifests
 from balancer.policy.routing import match
-from scenarios.errors import ScenarioError
-from scenarios.schema import KillDisturbance, Phase, Scenario, Trace, near_miss
-from scenarios.yaml_marks import Document, FieldPath
+from scenarios.mistakes import Mistakes, near_miss
+from scenarios.schema import KillDisturbance, Phase, Scenario, ServiceTime, Trace
+from scenarios.trace import Rows
+from scenarios.yaml_marks import FieldPath
 
 _MOST_REQUESTS = 50_000_000
 
 
-class Mistakes:
-    """Collects lines, each at its file, line and field."""
-
-    def __init__(self, scenario: Document, manifests: Sequence[Document]) -> None:
-        self._scenario, self._manifests = scenario, manifests
-        self._lines: list[str] = []
-
-    def scenario(self, path: FieldPath, value: object, allowed: str) -> None:
-        """A mistake in scenario.yaml."""
-        self._lines.append(self._scenario.error(path, value, allowed))
-
-    def manifest(self, document: int, path: FieldPath, value: object, allowed: str) -> None:
-        """A mistake in the n-th manifest document."""
-        self._lines.append(self._manifests[document].error(path, value, allowed))
-
-    def raise_if_any(self) -> None:
-        """ScenarioError with all lines so far."""
-        if self._lines:
-            raise ScenarioError("\n".join(dict.fromkeys(self._lines)))
-
-
-def check_manifests(manifests: Manifests, scenario: Scenario, mistakes: Mistakes) -> None:
-    """Names between manifests, and what an HPA and the local pods need."""
-    service_names = [service.name for service in manifests.services]
-    for ingress in manifests.ingresses:
-        for path in ingress.paths:
-            at: FieldPath = ("spec", "rules", path.rule, "http", "paths", path.index, "backend", "service")
-            ref = path.backend
-            if ref.service not in service_names:
-                allowed = f"the name of a Service in the manifests{near_miss(ref.service, service_names)}"
-                mistakes.manifest(ingress.document, (*at, "name"), ref.service, allowed)
-            elif resolve(manifests, ingress.namespace, ref) is None:
-                service = next(s for s in manifests.services if s.name == ref.service)
-                ports = ", ".join(str(port.name or port.port) for port in service.ports) or "none"
-                field = "name" if isinstance(ref.port, str) else "number"
-                mistakes.manifest(ingress.document, (*at, "port", field), ref.port, f"a port of that Service: {ports}")
-    for service in manifests.services:
-        if not any(selects(service, d) and d.namespace == service.namespace for d in manifests.deployments):
-            allowed = "labels that some Deployment's pods bear"
-            mistakes.manifest(service.document, ("spec", "selector"), dict(service.selector), allowed)
-    deployments = {d.name: d for d in manifests.deployments}
-    for hpa in manifests.autoscalers:
-        deployment = deployments.get(hpa.deployment)
-        if deployment is None:
-            allowed = f"the name of a Deployment in the manifests{near_miss(hpa.deployment, list(deployments))}"
-            mistakes.manifest(hpa.document, ("spec", "scaleTargetRef", "name"), hpa.deployment, allowed)
-        elif deployment.cpu_request_milli is None and any(m.utilization_percent for m in hpa.spec.metrics):
-            at = ("spec", "template", "spec", "containers")
-            allowed = f"resources.requests.cpu in every container, since HPA {hpa.name} scales on its utilization"
-            mistakes.manifest(deployment.document, at, None, allowed)
-    for deployment in manifests.deployments:
-        missing = [k for k, v in deployment.selector.items() if deployment.pod_labels.get(k) != v]
-        if missing or not deployment.selector:
-            labels = dict(deployment.pod_labels)
-            allowed = "labels that the pod template bears"
-            mistakes.manifest(
-                deployment.document, ("spec", "selector"), dict(deployment.selector), f"{allowed}: {labels}"
-            )
-    if not manifests.deployments or not manifests.ingresses:
-        mistakes.scenario(("manifests",), list(scenario.manifests), "at least a Deployment, a Service and an Ingress")
-
-
-def check_scenario(
-    scenario: Scenario, manifests: Manifests, trace: tuple[tuple[str, float], ...] | None, mistakes: Mistakes
-) -> None:
-    """Traffic, request mix, workload and disturbances against each other and the manifests."""
+def check_traffic(scenario: Scenario, trace: Rows | None, mistakes: Mistakes) -> None:
+    """The load against itself and its trace, and whether disturbances fall into it."""
     traffic = scenario.traffic
     if (traffic.phases is None) == (traffic.trace is None):
-        mistakes.scenario(("traffic",), "both" if traffic.phases else "neither", "exactly one of `phases` and `trace`")
+        found = "both phases and trace" if traffic.phases else "neither phases nor trace"
+        mistakes.scenario(("traffic",), found, "exactly one of the two")
         return
-    duration_s = 0.0
+    at: FieldPath = ("traffic", "trace" if trace else "phases")
     if traffic.phases is not None:
         _check_phases(traffic.phases, mistakes)
         duration_s = sum(phase.duration for phase in traffic.phases)
         count = sum(p.duration * (p.rps if isinstance(p.rps, float) else sum(p.rps) / 2) for p in traffic.phases)
-        if not count:
-            mistakes.scenario(("traffic", "phases"), "0 requests", "at least one phase with a rate above 0")
-    elif traffic.trace is not None and trace is not None:
+    else:
+        assert traffic.trace is not None
+        assert trace is not None
+        _check_names((*at, "phases"), [phase.name for phase in traffic.trace.phases], mistakes)
         _check_trace(traffic.trace, trace, mistakes)
         duration_s = 60.0 * len(trace) / traffic.trace.speed
         count = _trace_count(traffic.trace, trace)
+    if count < 1:
+        mistakes.scenario(at, f"{count:.2g} requests in all", "rates that make at least one request")
     if count > _MOST_REQUESTS:
-        mistakes.scenario(("traffic",), f"{count:.3g} requests", f"at most {_MOST_REQUESTS:.0e} requests in one run")
-    _check_requests(scenario, manifests, mistakes)
+        mistakes.scenario(at, f"{count:.3g} requests in all", f"at most {_MOST_REQUESTS:,} in one run")
     for index, disturbance in enumerate(scenario.disturbances):
-        at: FieldPath = ("disturbances", index)
         if disturbance.at >= duration_s:
-            mistakes.scenario((*at, "at"), f"{disturbance.at:g}s", f"before the schedule's end at {duration_s:g}s")
-        if isinstance(disturbance, KillDisturbance):
-            most = sum(hpa.spec.max_replicas for hpa in manifests.autoscalers)
-            most = max(most, sum(d.replicas for d in manifests.deployments))
-            if disturbance.kill > most:
-                mistakes.scenario((*at, "kill"), disturbance.kill, f"at most {most}, the pods there can ever be")
-        elif scenario.workload.command is not None:
-            mistakes.scenario((*at, "slow"), "with a command", "only pods of the stand-in can be slowed")
+            allowed = f"before the schedule's end at {duration_s:g}s"
+            mistakes.scenario(("disturbances", index, "at"), f"{disturbance.at:g}s", allowed)
 
 
-def _check_phases(phases: Sequence[Phase], mistakes: Mistakes) -> None:
-    start_s = 0.0
-    names: set[str] = set()
-    for index, phase in enumerate(phases):
-        at: FieldPath = ("traffic", "phases", index)
-        if phase.name in names:
-            mistakes.scenario((*at, "name"), phase.name, "a name no other phase has")
-        names.add(phase.name)
-        if phase.at is not None and not math.isclose(phase.at, start_s, abs_tol=1e-9):
-            how = "overlaps the phase before it, which" if phase.at < start_s else "leaves a gap: the phase before it"
-            mistakes.scenario((*at, "at"), f"{phase.at:g}s", f"{start_s:g}s; it {how} ends there")
-        start_s += phase.duration
-
-
-def _check_trace(trace: Trace, rows: tuple[tuple[str, float], ...], mistakes: Mistakes) -> None:
-    row_of = {label: row for row, (label, _) in enumerate(rows)}
-    last = -1
-    for index, phase in enumerate(trace.phases):
-        at: FieldPath = ("traffic", "trace", "phases", index, "since")
-        row = row_of.get(phase.since)
-        if row is None:
-            allowed = f"a minute of {trace.file}, such as {rows[0][0]}{near_miss(phase.since, list(row_of))}"
-            mistakes.scenario(at, phase.since, allowed)
-        elif index == 0 and row != 0:
-            mistakes.scenario(at, phase.since, f"the first minute of {trace.file}, {rows[0][0]}, for the first phase")
-        elif row <= last:
-            mistakes.scenario(at, phase.since, "a minute after the start of the phase before it")
-        else:
-            last = row
-
-
-def _trace_count(trace: Trace, rows: tuple[tuple[str, float], ...]) -> float:
-    counts = [count for _, count in rows]
-    factor = 1.0
-    if trace.scale_to_peak_rps is not None:
-        factor = trace.scale_to_peak_rps * 60 / trace.speed / max(counts)
-    return sum(counts) * factor
-
-
-def _check_requests(scenario: Scenario, manifests: Manifests, mistakes: Mistakes) -> None:
+def check_requests(scenario: Scenario, manifests: Manifests, mistakes: Mistakes) -> None:
+    """The request mix against what the Ingresses serve, and against the workload."""
     table = routes(manifests)
-    known = set(backend_names(manifests))
-    paths = list(scenario.workload.paths)
+    paths = scenario.workload.paths
+    used = [request.path for request in scenario.traffic.requests]
     for index, request in enumerate(scenario.traffic.requests):
         at: FieldPath = ("traffic", "requests", index)
         route = match(table, request.host, request.path)
         if route is None:
-            served = ", ".join(f"{r.host or '*'}{r.path}" for r in table[:4]) or "none"
+            served = ", ".join(f"{r.host or '*'}{r.path}" for r in table[:4]) or "nothing, there is no Ingress"
+            served += ", ..." if len(table) > 4 else ""
             mistakes.scenario((*at, "host"), f"{request.host}{request.path}", f"what an Ingress serves: {served}")
-        elif route.backend in known:
-            try:
-                backend_deployment(manifests, route.backend)
-            except KeyError:
-                mistakes.scenario((*at, "path"), request.path, "a path whose Service has a Deployment")
         if request.path not in paths:
-            allowed = f"a path described in workload.paths{near_miss(request.path, paths)}"
+            allowed = f"a path that workload.paths describes{near_miss(request.path, paths)}"
             mistakes.scenario((*at, "path"), request.path, allowed)
-        if ("{key}" in request.path) != (request.keys > 1):
-            mistakes.scenario((*at, "keys"), request.keys, "more than 1 with {key} in the path, and only then")
-    used = [request.path for request in scenario.traffic.requests]
+        if "{key}" in request.path and request.keys == 1:
+            mistakes.scenario((*at, "keys"), None if "keys" not in request.model_fields_set else 1, "more than 1")
+        if "{key}" not in request.path and request.keys > 1:
+            mistakes.scenario((*at, "path"), request.path, "a path with {key}, since `keys` is given")
+    if all(path in paths for path in used):
+        for path in paths:
+            if path not in used:
+                mistakes.scenario(("workload", "paths", path), path, f"a path of the request mix: {', '.join(used)}")
+
+
+def check_workload(scenario: Scenario, mistakes: Mistakes) -> None:
+    """The workload against itself."""
     for path, behaviour in scenario.workload.paths.items():
-        if path not in used:
-            mistakes.scenario(("workload", "paths", path), path, f"a path of the request mix{near_miss(path, used)}")
-        mean_s = _mean_s(behaviour.time.model_dump())
+        mean_s = _mean_s(behaviour.time)
         if behaviour.cpu > mean_s:
             at = ("workload", "paths", path, "cpu")
             mistakes.scenario(at, f"{behaviour.cpu:g}s", f"at most the mean time, {mean_s:g}s")
     command = scenario.workload.command
     if command is not None and not any("{port}" in word for word in command):
         mistakes.scenario(("workload", "command"), " ".join(command), "words with {port}, and {host}, to fill in")
+    for index, disturbance in enumerate(scenario.disturbances):
+        if command is not None and not isinstance(disturbance, KillDisturbance):
+            allowed = "kill; only the stand-in's pods can be slowed, and workload.command replaces it"
+            mistakes.scenario(("disturbances", index, "slow"), "slow", allowed)
 
 
-def _mean_s(time: dict[str, object]) -> float:
-    (kind,) = time.values()
-    return float(kind["mean"]) if isinstance(kind, dict) else float(str(kind))
+def check_disturbances(scenario: Scenario, manifests: Manifests, mistakes: Mistakes) -> None:
+    """The pods that disturbances hit against the pods there can ever be."""
+    most = {(d.namespace, d.name): d.replicas for d in manifests.deployments}
+    for hpa in manifests.autoscalers:
+        most[hpa.namespace, hpa.deployment] = max(most[hpa.namespace, hpa.deployment], hpa.spec.max_replicas)
+    pods = sum(most.values())
+    for index, disturbance in enumerate(scenario.disturbances):
+        kill = isinstance(disturbance, KillDisturbance)
+        hit = disturbance.kill if isinstance(disturbance, KillDisturbance) else disturbance.slow.pods
+        if hit > pods:
+            at: FieldPath = ("disturbances", index, "kill") if kill else ("disturbances", index, "slow", "pods")
+            mistakes.scenario(at, hit, f"at most {pods}, all the pods there can ever be")
+
+
+def _check_names(at: FieldPath, names: Sequence[str], mistakes: Mistakes) -> None:
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            mistakes.scenario((*at, index, "name"), name, "a name that no phase before it has")
+
+
+def _check_phases(phases: Sequence[Phase], mistakes: Mistakes) -> None:
+    at: FieldPath = ("traffic", "phases")
+    _check_names(at, [phase.name for phase in phases], mistakes)
+    end_s = 0.0
+    for index, phase in enumerate(phases):
+        start_s = end_s if phase.at is None else phase.at
+        if not math.isclose(start_s, end_s, rel_tol=1e-9, abs_tol=1e-6):
+            before = f"where {phases[index - 1].name} ends" if index else "the first phase"
+            how = "overlap" if start_s < end_s else "a gap"
+            mistakes.scenario((*at, index, "at"), f"{start_s:g}s", f"{end_s:g}s, {before}; this makes {how}")
+        end_s = start_s + phase.duration
+
+
+def _check_trace(trace: Trace, rows: Rows, mistakes: Mistakes) -> None:
+    row_of: Mapping[str, int] = {label: row for row, (label, _) in enumerate(rows)}
+    last = -1
+    for index, phase in enumerate(trace.phases):
+        at: FieldPath = ("traffic", "trace", "phases", index, "since")
+        row = row_of.get(phase.since)
+        if row is None:
+            hint = near_miss(phase.since, row_of) if len(row_of) <= 10_000 else ""
+            mistakes.scenario(at, phase.since, f"a minute of {trace.file}, such as {rows[0][0]}{hint}")
+        elif index == 0 and row != 0:
+            mistakes.scenario(at, phase.since, f"{rows[0][0]}, the first minute of {trace.file}, for the first phase")
+        elif row <= last:
+            before = trace.phases[index - 1]
+            mistakes.scenario(at, phase.since, f"a minute after {before.since}, where {before.name} begins")
+        else:
+            last = row
+
+
+def _trace_count(trace: Trace, rows: Rows) -> float:
+    counts = [count for _, count in rows]
+    if trace.scale_to_peak_rps is None:
+        return sum(counts)
+    return sum(count / max(counts) for count in counts) * trace.scale_to_peak_rps * 60 / trace.speed
+
+
+def _mean_s(time: ServiceTime) -> float:
+    (kind,) = time.model_dump().values()
+    return float(kind["mean"]) if isinstance(kind, dict) else float(kind)

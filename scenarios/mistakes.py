@@ -16,27 +16,36 @@ def near_miss(word: str, known: Iterable[str]) -> str:
 
 
 class Mistakes:
-    """Lines to report, each at its file, line and field."""
+    """Lines to report, each at its file, line and field.
+
+    A field has one mistake, the first found, and what lies within a mistaken field has none: it only follows.
+    """
 
     def __init__(self, scenario: Document, manifests: Sequence[Document] = ()) -> None:
-        self._scenario, self._manifests = scenario, tuple(manifests)
-        self._lines: dict[str, tuple[int, int]] = {}
+        self._documents = (scenario, *manifests)
+        self._texts: dict[tuple[int, FieldPath], str] = {}
 
     def scenario(self, path: FieldPath, value: object, allowed: str) -> None:
         """A mistake in scenario.yaml."""
-        text = self._scenario.error(path, value, allowed)
-        self._lines.setdefault(text, (-1, self._scenario.line(path)))
+        self._note(0, path, value, allowed)
 
     def manifest(self, document: int, path: FieldPath, value: object, allowed: str) -> None:
         """A mistake in the n-th manifest document."""
-        text = self._manifests[document].error(path, value, allowed)
-        self._lines.setdefault(text, (document, self._manifests[document].line(path)))
+        self._note(document + 1, path, value, allowed)
 
     def raw(self, document: int) -> object:
         """What stands in the n-th manifest document."""
-        return self._manifests[document].data
+        return self._documents[document + 1].data
 
     def raise_if_any(self) -> None:
         """ScenarioError with all lines so far."""
-        if self._lines:
-            raise ScenarioError("\n".join(sorted(self._lines, key=lambda text: self._lines[text])))
+        if self._texts:
+            places = [(n, path) for n, path in self._texts if not self._follows(n, path)]
+            places.sort(key=lambda place: (place[0], self._documents[place[0]].line(place[1])))
+            raise ScenarioError("\n".join(self._texts[place] for place in places))
+
+    def _note(self, number: int, path: FieldPath, value: object, allowed: str) -> None:
+        self._texts.setdefault((number, path), self._documents[number].error(path, value, allowed))
+
+    def _follows(self, number: int, path: FieldPath) -> bool:
+        return any((number, path[:length]) in self._texts for length in range(len(path)))

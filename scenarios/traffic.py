@@ -41,7 +41,7 @@ class Rate:
         return np.concatenate(([0.0], np.cumsum(area)))
 
     def when(self, count: Floats) -> Floats:
-        """The times at which the integral reaches `count`: exact inversion, piece by piece.
+        """The times at which the integral reaches `count` (ascending): exact inversion, piece by piece.
 
         Within a piece of slope b the integral is a t + b t^2 / 2; its root is written so that it holds for b = 0.
         """
@@ -52,7 +52,9 @@ class Rate:
         b = (self.to_rps[piece] - a) / length
         rest = count - reached[piece]
         root = np.sqrt(np.maximum(0.0, a * a + 2 * b * rest))
-        return start + np.minimum(length, 2 * rest / np.maximum(a + root, 1e-300))
+        times = start + 2 * rest / np.maximum(a + root, 1e-300)
+        before_end = np.nextafter(self.edge_s[piece + 1], 0.0)  # an edge belongs to the piece it opens
+        return np.maximum.accumulate(np.clip(times, start, before_end))
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def _arrivals(traffic: Traffic, rate: Rate, rng: np.random.Generator) -> Floats:
     """Ascending arrival times: a process of rate one, bent by the inverse of the expected count."""
     total = float(rate.expected()[-1])
     if traffic.arrivals == "even":
-        return rate.when(np.arange(round(total), dtype=np.float64) + 0.5)
+        return rate.when(np.arange(0.5, total - 1e-9 * total, 1.0))
     burst = traffic.arrivals.bursty.burst if isinstance(traffic.arrivals, BurstyArrivals) else 1.0
     counts = _unit_poisson(total / burst, rng) * burst
     if burst > 1.0:

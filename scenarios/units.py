@@ -1,14 +1,15 @@
-"""Quantities as people write them, as pydantic types: inside, seconds, bytes, requests a second, milli-cores."""
+"""Quantities as people write them, as pydantic types: inside, seconds, bytes, requests a second, shares of one."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
-_NUMBER = r"(\d+(?:\.\d+)?|\.\d+)"
+_NUMBER = r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
 _DURATION = re.compile(_NUMBER + r"\s*(us|ms|s|m|h)")
 _DURATIONS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SIZE = re.compile(_NUMBER + r"\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)?")
@@ -16,83 +17,78 @@ _SIZES = {"B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**
 _RATE = re.compile(_NUMBER + r"\s*(rps|/s|/m|/min)?")
 _RATES = {"rps": 1.0, "/s": 1.0, "/m": 1 / 60, "/min": 1 / 60}
 _RATIO = re.compile(_NUMBER + r"\s*(%)?")
-_CPU = re.compile(_NUMBER + r"(m)?")
+_RATIOS = {"%": 0.01}
 
 
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    if not math.isfinite(value):
-        raise ValueError("a finite number")
-    return float(value)
+def _amount(value: object, pattern: re.Pattern[str], factors: Mapping[str, float]) -> float:
+    """A bare number, or a number and its unit; not a number when it is neither."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    match = pattern.fullmatch(value.strip()) if isinstance(value, str) else None
+    return float(match[1]) * (factors[match[2]] if match[2] else 1.0) if match else math.nan
 
 
 def parse_duration(value: object) -> float:
     """Seconds from `90s`, `1m30s`, `40ms`; a bare number is refused unless it is 0, since its unit is a guess."""
-    allowed = "a duration with its unit, such as 90s, 40ms, 2m or 1m30s"
-    if _number(value) == 0:
+    if value == 0 and not isinstance(value, bool):
         return 0.0
-    if not isinstance(value, str):
-        raise ValueError(allowed)  # noqa: TRY004 - pydantic reports ValueError as a field's mistake
-    text = value.strip()
+    text = value.strip() if isinstance(value, str) else ""
     parts = list(_DURATION.finditer(text))
-    if not parts or "".join(p.group(0) for p in parts) != text:
-        raise ValueError(allowed)
-    return sum(float(p.group(1)) * _DURATIONS[p.group(2)] for p in parts)
+    seconds = sum(float(part[1]) * _DURATIONS[part[2]] for part in parts)
+    if not parts or "".join(part[0] for part in parts) != text or not math.isfinite(seconds):
+        raise ValueError("a duration with its unit, such as 90s, 40ms, 2m or 1m30s")
+    return seconds
 
 
 def parse_size(value: object) -> int:
     """Bytes from `12KiB`, `3 MB`, or a bare number of bytes."""
-    number = _number(value)
-    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if number is None and match is not None:
-        number = float(match.group(1)) * _SIZES[match.group(2) or "B"]
-    if number is None or number < 0:
+    number = _amount(value, _SIZE, _SIZES)
+    if not 0 <= number <= 2**40:
         raise ValueError("a size such as 512B, 12KiB or 3MB, not negative")
     return round(number)
 
 
 def parse_rate(value: object) -> float:
     """Requests a second from `240`, `240rps` or `600/min`."""
-    number = _number(value)
-    match = _RATE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if number is None and match is not None:
-        number = float(match.group(1)) * _RATES[match.group(2) or "rps"]
-    if number is None or number < 0:
+    number = _amount(value, _RATE, _RATES)
+    if not 0 <= number < math.inf:
         raise ValueError("requests a second such as 240, 240rps or 600/min, not negative")
     return number
 
 
 def parse_ratio(value: object) -> float:
     """A share of one from `99.5%` or `0.995`."""
-    number = _number(value)
-    match = _RATIO.fullmatch(value.strip()) if isinstance(value, str) else None
-    if number is None and match is not None:
-        number = float(match.group(1)) / (100.0 if match.group(2) else 1.0)
-    if number is None or not 0 <= number <= 1:
+    number = _amount(value, _RATIO, _RATIOS)
+    if not 0 <= number <= 1:
         raise ValueError("a share between 0 and 1, or 0% and 100%")
-    return number
+    return round(number, 12)
 
 
-def parse_cpu(value: object) -> float:
-    """Cores from Kubernetes' `250m` or `1.5`."""
-    number = _number(value)
-    match = _CPU.fullmatch(value.strip()) if isinstance(value, str) else None
-    if number is None and match is not None:
-        number = float(match.group(1)) / (1000.0 if match.group(2) else 1.0)
-    if number is None or number < 0:
-        raise ValueError("cores such as 250m or 1.5, not negative")
-    return number
+def _schema(pattern: str, *examples: str, number: Mapping[str, object]) -> WithJsonSchema:
+    text = {"type": "string", "pattern": pattern, "examples": list(examples)}
+    return WithJsonSchema({"anyOf": [text, dict(number)]})
 
 
-def _schema(example: str, pattern: str) -> WithJsonSchema:
-    return WithJsonSchema(
-        {"anyOf": [{"type": "string", "pattern": pattern}, {"type": "number"}], "examples": [example]}
-    )
+_SOME = r"^\s*([0-9]+(\.[0-9]+)?|\.[0-9]+)\s*"
+_NOT_NEGATIVE = {"type": "number", "minimum": 0}
 
-
-Duration = Annotated[float, BeforeValidator(parse_duration), _schema("90s", r"^\s*(\d*\.?\d+\s*(us|ms|s|m|h))+\s*$")]
-Size = Annotated[int, BeforeValidator(parse_size), _schema("12KiB", r"^\s*\d*\.?\d+\s*([kKMG]?i?B)?\s*$")]
-Rate = Annotated[float, BeforeValidator(parse_rate), _schema("240rps", r"^\s*\d*\.?\d+\s*(rps|/s|/m|/min)?\s*$")]
-Ratio = Annotated[float, BeforeValidator(parse_ratio), _schema("99.5%", r"^\s*\d*\.?\d+\s*%?\s*$")]
-Cores = Annotated[float, BeforeValidator(parse_cpu), _schema("250m", r"^\s*\d*\.?\d+m?\s*$")]
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    _schema(r"^\s*(([0-9]+(\.[0-9]+)?|\.[0-9]+)\s*(us|ms|s|m|h))+\s*$", "90s", "1m30s", "40ms", number={"const": 0}),
+]
+Size = Annotated[
+    int, BeforeValidator(parse_size), _schema(_SOME + r"([kKMG]?B|[KMG]iB)?\s*$", "12KiB", number=_NOT_NEGATIVE)
+]
+Rate = Annotated[
+    float, BeforeValidator(parse_rate), _schema(_SOME + r"(rps|/s|/m|/min)?\s*$", "600/min", number=_NOT_NEGATIVE)
+]
+Ratio = Annotated[
+    float,
+    BeforeValidator(parse_ratio),
+    _schema(_SOME + r"%?\s*$", "99.5%", number={"type": "number", "minimum": 0, "maximum": 1}),
+]
+# Numbers that are written as numbers: no text, no `true`, nothing infinite.
+Whole = Annotated[int, Field(strict=True)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Flag = Annotated[bool, Field(strict=True)]
