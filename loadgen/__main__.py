@@ -6,7 +6,9 @@ monkey.patch_all()
 
 import argparse
 import ctypes
+import gc
 import json
+import resource
 import signal
 import sys
 import time
@@ -25,11 +27,15 @@ from scenarios.traffic import load_schedule
 
 _PR_SET_PDEATHSIG = 1  # Source: prctl(2)
 _REPORT_EVERY_S = 1.0
+# Each client keeps a connection or more; more clients than this would use up the descriptors.
+_MOST_KEPT_ALIVE = 5_000
 
 
 def main() -> int:
     """Exit code 0 also when told to stop early; 2 for arguments that cannot be used."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     parser = argparse.ArgumentParser(prog="python -m loadgen")
     parser.add_argument("verb", choices=["run"])
     parser.add_argument("--scenario", type=Path, required=True)
@@ -52,7 +58,8 @@ def _run(arguments: argparse.Namespace) -> int:
     if not host.startswith("127.") or not port.isdecimal():
         raise LoadError(f"--target: {arguments.target}: HOST:PORT on 127.0.0.0/8")
     sources = [source_address(i) for i in range(traffic.clients)] if traffic.clients > 1 else [""]
-    clients = [Client(host, int(port), source) for source in sources]
+    keep_alive = len(sources) <= _MOST_KEPT_ALIVE
+    clients = [Client(host, int(port), source, keep_alive=keep_alive) for source in sources]
     recorder = Recorder(arguments.records)
     run = Run(load_schedule(arguments.schedule), traffic.requests, clients, arguments.epoch, arguments.seed, recorder)
     environment = Environment(
@@ -61,6 +68,9 @@ def _run(arguments: argparse.Namespace) -> int:
     runner = environment.create_local_runner()
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, run.stopping.set)
+    # What is alive now stays so: a collector that walks it again and again would make the dispatch late.
+    gc.collect()
+    gc.freeze()
     began_cpu_s, began = time.process_time(), time.monotonic()
     runner.start(1, spawn_rate=1)
     reporter = gevent.spawn(_report, run)

@@ -50,13 +50,17 @@ def unix_s(monotonic_s: float) -> float:
     return time.time() - time.monotonic() + monotonic_s
 
 
-def final_attempts(attempts: Iterable[Attempt]) -> list[Attempt]:
-    """The last attempt of each request, in order of the schedule."""
+def final_attempts(observation: Observation) -> list[Attempt]:
+    """The last attempt of each request, in order of the schedule; a run cut short left some of them unfinished."""
     last: dict[int, Attempt] = {}
-    for attempt in attempts:
+    for attempt in observation.attempts:
         if attempt.index not in last or attempt.attempt > last[attempt.index].attempt:
             last[attempt.index] = attempt
-    return [last[index] for index in sorted(last)]
+    finals = [last[index] for index in sorted(last)]
+    if observation.ended_s is None:
+        return finals
+    mix, kind = observation.loaded.scenario.traffic.requests, observation.schedule.request
+    return [a for a in finals if not a.worth_a_retry or a.attempt == mix[kind[a.index]].retries]
 
 
 def fate_of(attempt: Attempt, line: LogLine | None) -> str:
@@ -73,9 +77,9 @@ def fate_of(attempt: Attempt, line: LogLine | None) -> str:
 
 
 def observe(observation: Observation) -> Outcome:
-    """Figures of the run, or of the part of it that took place; a request without a record was not offered."""
+    """Figures of the run, or of the part of it that took place; a request without a last record was not offered."""
     loaded, schedule = observation.loaded, observation.schedule
-    finals = final_attempts(observation.attempts)
+    finals = final_attempts(observation)
     requests = Requests(
         intended_s=schedule.intended_s[[attempt.index for attempt in finals]],
         latency_s=np.array([attempt.done_s - attempt.intended_s for attempt in finals], dtype=np.float64),

@@ -6,7 +6,6 @@ server delays nobody. Locust's own statistics are fed beside ours.
 
 from __future__ import annotations
 
-import random
 import time
 from typing import ClassVar
 
@@ -15,26 +14,16 @@ from gevent.event import Event
 from gevent.pool import Group
 from locust import User, task
 
-from loadgen.http import Answer, Client
+from loadgen.http import OWN_LIMIT, Client
 from loadgen.progress import Progress
 from loadgen.records import Attempt, Recorder
+from loadgen.retry import backoff_s
 from scenarios.schema import Request
 from scenarios.traffic import Schedule
 
 # Each outstanding request holds a socket and a greenlet of about 15 KiB.
 MOST_OUTSTANDING = 15_000
 _GRACE_S = 1.0
-_JITTER = (0.5, 1.5)
-
-
-def backoff_s(seed: int, index: int, attempt: int, base_s: float) -> float:
-    """The wait after attempt number `attempt`: doubling, times a uniform factor of 0.5 to 1.5. Reproducible."""
-    return base_s * 2.0**attempt * random.Random(f"{seed}/{index}/{attempt}").uniform(*_JITTER)
-
-
-def is_worth_a_retry(answer: Answer) -> bool:
-    """A client repeats what no server answered, what a server failed at, and what it was told to repeat."""
-    return bool(answer.error) or answer.status >= 500 or answer.status == 429
 
 
 class Run:
@@ -54,6 +43,7 @@ class Run:
         self.progress = Progress(epoch)
         self.stopping = Event()
         self.complete = False
+        # Requests that this machine's limits kept from being sent: they are neither sent nor recorded.
         self.dropped = 0
 
 
@@ -82,7 +72,8 @@ class OpenLoopUser(User):
         else:
             self._wait(run, under_way)
             run.complete = not run.stopping.is_set() and not run.dropped
-        under_way.kill(timeout=_GRACE_S)
+        under_way.join(timeout=_GRACE_S)
+        under_way.kill()
         self.environment.runner.quit()
 
     @staticmethod
@@ -101,12 +92,14 @@ class OpenLoopUser(User):
                 run.progress.sent(send_s - intended_s)
             headers = {"Host": request.host, "X-Request-Id": f"{index}-{attempt}"}
             answer = client.send(request.method, path, headers, request.timeout)
+            if answer.error == OWN_LIMIT:
+                run.dropped += 1
+                return
             done_s = time.monotonic() - run.epoch
             record = Attempt(index, attempt, intended_s, send_s, done_s, answer.status, answer.error, answer.bytes)
             run.recorder.add(record)
             self._tell_locust(request, record)
-            last = attempt == request.retries or not is_worth_a_retry(answer)
-            if last:
+            if attempt == request.retries or not record.worth_a_retry:
                 run.progress.done(done_s - intended_s, good=record.good)
                 return
             gevent.sleep(backoff_s(run.seed, index, attempt, request.backoff))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 COLUMNS = ("index", "attempt", "intended_s", "send_s", "done_s", "status", "error", "bytes")
 
 
-class Attempt(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Attempt:
     """One attempt of one intended request. Times are seconds from the schedule's first moment.
 
     `intended_s` is that of the first attempt; `status` 0 means no answer, and `error` then is timeout, connect,
@@ -29,6 +31,11 @@ class Attempt(NamedTuple):
     def good(self) -> bool:
         """Whether the client takes it for a success."""
         return not self.error and 200 <= self.status < 400
+
+    @property
+    def worth_a_retry(self) -> bool:
+        """A client repeats what no server answered, what a server failed at, and what it was told to repeat."""
+        return bool(self.error) or self.status >= 500 or self.status == 429
 
     @property
     def request_id(self) -> str:
