@@ -131,18 +131,6 @@ def compare(
     return verb.run(run_dir, prediction, measurement, as_json=as_json)
 
 
-@app.command("hpa-dry-run", epilog="Example: `matchday hpa-dry-run --hpa hpa.yaml --samples syncs.jsonl`")
-def hpa_dry_run(
-    hpa: Annotated[Path, typer.Option(help="A HorizontalPodAutoscaler manifest (autoscaling/v2).")],
-    samples: Annotated[Path, typer.Option(help="JSON lines, one HPA sync each.")],
-    as_json: AsJson = False,
-) -> int:
-    """What the autoscaler would do at each sync, and why."""
-    from matchday.commands import hpa_dry_run as verb
-
-    return verb.run(hpa, samples, as_json=as_json)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; the only place where an error becomes a line on stderr and an exit code."""
     try:

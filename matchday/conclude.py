@@ -27,7 +27,8 @@ def conclude(run: RunDirectory, display: Display, failure: Exception | None, *, 
     display.say(f"report: {run.path / 'report.html'}")
     if failure is not None:
         raise failure
-    assert comparison is not None and measured is not None, "a run that ended well has both"
+    assert comparison is not None, "a run that ended well has one"
+    assert measured is not None
     if as_json:
         print(comparison.model_dump_json(indent=1))
     if measured.validity is not None and measured.validity.verdict == "invalid":

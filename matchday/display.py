@@ -36,6 +36,7 @@ class Display:
         self.console = Console(stderr=as_json, highlight=False, soft_wrap=True)
 
     def say(self, text: str) -> None:
+        """Print a line as it is."""
         self.console.print(text, markup=False)
 
     @contextmanager

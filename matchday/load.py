@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from matchday.errors import EnvironmentFailedError
 from matchday.rundir import RunDirectory

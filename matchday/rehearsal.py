@@ -32,7 +32,6 @@ from scenarios.outcome import Outcome
 from scenarios.traffic import build_schedule
 from sim.predict import predict
 
-
 T = TypeVar("T")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from pathlib import Path
@@ -45,7 +44,7 @@ class RunDirectory:
         partial = target.with_name(f".{name}.partial")
         try:
             partial.write_text(text, encoding="utf-8")
-            os.replace(partial, target)
+            partial.replace(target)
         except OSError as error:
             raise EnvironmentFailedError(f"cannot write {target}: {error.strerror or error}") from error
         return target
@@ -69,4 +68,5 @@ class RunDirectory:
         self.write_text("status.json", json.dumps({"stage": stage, "finished": finished, "message": message}, indent=1))
 
     def close(self) -> None:
+        """No more events."""
         self._events.close()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from itertools import pairwise
 
 from matchday.compare.comparison import ReplicaScore, ScaleUp
 from matchday.compare.figures import bounds, score_figure
 from scenarios.outcome import Interval, ReplicaChange
 
 
-class Step(NamedTuple):
+@dataclass(frozen=True)
+class Step:
     """A moment and the count from then on."""
 
     time_s: float
@@ -79,17 +81,22 @@ def _scale_ups(predicted: Sequence[ReplicaChange], measured: Sequence[ReplicaCha
                     difference_s=None,
                 )
             )
-    return tuple(sorted(rows, key=lambda row: row.predicted_s if row.measured_s is None else row.measured_s))
+    return tuple(sorted(rows, key=_moment))
+
+
+def _moment(row: ScaleUp) -> float:
+    """When it came, or should have."""
+    return row.measured_s if row.measured_s is not None else row.predicted_s or 0.0
 
 
 def rises(steps: Sequence[Step]) -> list[Step]:
     """The steps that go up; the first is where it starts, not a rise."""
-    return [step for before, step in zip(steps, steps[1:], strict=False) if step.count > before.count]
+    return [step for before, step in pairwise(steps) if step.count > before.count]
 
 
 def crossings(steps: Sequence[Step], level: float) -> list[float]:
     """The moments at which the count comes to `level` or beyond from below."""
-    return [step.time_s for before, step in zip(steps, steps[1:], strict=False) if before.count < level <= step.count]
+    return [step.time_s for before, step in pairwise(steps) if before.count < level <= step.count]
 
 
 def _nth(times: Sequence[float], k: int) -> float | None:

@@ -79,8 +79,9 @@ def render(chart: Chart) -> str:
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text class="tick" text-anchor="end" x="{_LEFT - 6}" y="{y + 4:.1f}">{tick:g}</text>')
     for tick in _ticks(chart.x_max):
+        anchor = "end" if frame.x(tick) > WIDTH - _RIGHT - 12 else "middle"
         parts.append(
-            f'<text class="tick" text-anchor="middle" x="{frame.x(tick):.1f}" y="{HEIGHT - 10}">'
+            f'<text class="tick" text-anchor="{anchor}" x="{frame.x(tick):.1f}" y="{HEIGHT - 10}">'
             f"{tick:g} {chart.x_unit if tick else ''}</text>"
         )
     parts += [_band(frame, band) for band in chart.bands]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from matchday.compare.comparison import Comparison, FigureScore, PhaseScore
+from matchday.compare.figures import plain
 from matchday.compare.words import percent, rate, seconds
 from matchday.report.record import Event, Record
 from scenarios.outcome import Outcome, PhaseOutcome, Validity
@@ -25,10 +26,11 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Cell:
-    """A table cell; `mark` is `in` or `out` of the predicted interval, or nothing."""
+    """A table cell; `mark` is `in` or `out` of the predicted interval, or nothing; `note` is a smaller second line."""
 
     text: str
     mark: Literal["in", "out", ""] = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,8 @@ def _verdicts(record: Record) -> Iterator[Verdict]:
 def _sentence(validity: Validity) -> str:
     reasons = "; ".join(validity.reasons)
     lag = f"late by {seconds(validity.dispatch_lag_p99_s)} at the 99th percentile"
-    sent = f"{validity.sent:,} of {validity.planned:,} planned requests were sent, {lag}"
+    sent = f"{validity.sent:,} of {validity.planned:,} planned requests were sent"
+    sent += "" if "was late" in reasons else f", {lag}"
     cores = [
         f"{name} {value:.2f}"
         for name, value in (
@@ -136,7 +139,7 @@ def _tables(record: Record) -> Iterator[Table]:
     if record.comparison is not None:
         comparison = record.comparison
         phases = (*comparison.phases, comparison.total)
-        note = "Predicted with its 90 % interval, then measured; ✓ inside the interval, ✗ outside."
+        note = "Measured, and under it predicted with its 90 % interval; ✓ inside the interval, ✗ outside."
         head = ("phase", "goodput", "success", "mean", "p50", "p95", "p99")
         yield Table("Predicted beside measured", head, tuple(_score_row(phase) for phase in phases), note)
         if comparison.replicas is not None:
@@ -151,7 +154,7 @@ def _tables(record: Record) -> Iterator[Table]:
 
 def _score_row(phase: PhaseScore) -> tuple[Cell, ...]:
     names = ("goodput_rps", "success_ratio", "latency_s.mean", "latency_s.p50", "latency_s.p95", "latency_s.p99")
-    return (Cell(phase.name + (" (surge)" if phase.surge else "")), *(_score(phase.figure(name)) for name in names))
+    return (Cell(phase.name), *(_score(phase.figure(name)) for name in names))
 
 
 def _say(unit: str, value: float | None) -> str:
@@ -161,10 +164,16 @@ def _say(unit: str, value: float | None) -> str:
 
 
 def _score(figure: FigureScore) -> Cell:
-    say = lambda value: _say(figure.unit, value)  # noqa: E731 - one word for four uses
-    predicted = f"{say(figure.predicted)} ({say(figure.low)} to {say(figure.high)})"
+
+    def say(value: float | None) -> str:
+        return _say(figure.unit, value)
+
+    low, high = say(figure.low), say(figure.high)
+    if low.split()[-1] == high.split()[-1]:
+        low = low.split()[0]  # one unit for both ends
+    note = f"{say(figure.predicted)} ({low} to {high})"
     mark: Literal["in", "out", ""] = "" if figure.inside is None else "in" if figure.inside else "out"
-    return Cell(f"{predicted} → {say(figure.measured)}", mark)
+    return Cell(say(figure.measured), mark, note)
 
 
 def _scale_ups(comparison: Comparison) -> Table:
@@ -180,14 +189,17 @@ def _scale_ups(comparison: Comparison) -> Table:
         for step in replicas.scale_ups
     ]
     rows.append(
-        (Cell("pods at the end"), Cell(_say("pods", replicas.final.predicted)), Cell(_say("pods", replicas.final.measured)), Cell(""))
+        (
+            Cell("pods at the end"),
+            Cell(_say("pods", replicas.final.predicted)),
+            Cell(_say("pods", replicas.final.measured)),
+            Cell(""),
+        )
     )
     return Table("Scaling", ("", "predicted", "measured", "difference"), tuple(rows))
 
 
 def _outcome_row(phase: PhaseOutcome) -> tuple[Cell, ...]:
-    from matchday.report.pictures import plain  # noqa: PLC0415 - pictures need no words, words one function of theirs
-
     latency = phase.latency_s
     return (
         Cell(phase.name),
@@ -223,7 +235,10 @@ def _evidence(record: Record) -> Iterator[Facts]:
     if outcome is not None:
         facts += [("scenario SHA-256", outcome.scenario_sha256), ("seed", str(outcome.seed))]
     if record.prediction is not None:
-        facts += [("simulated futures", str(record.prediction.replications)), ("predicted at", record.prediction.created_at)]
+        facts += [
+            ("simulated futures", str(record.prediction.replications)),
+            ("predicted at", record.prediction.created_at),
+        ]
     if record.frozen_sha256 is not None:
         same = "unchanged since" if record.frozen_sha256 == record.prediction_sha256 else "the file has changed since"
         facts.append(("frozen prediction's SHA-256", f"{record.frozen_sha256} (written before the surge; {same})"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from matchday.compare.figures import plain
 from matchday.report.chart import Band, Chart, Line, Point, Ranged, Span
 from scenarios.outcome import FAILURE_KINDS, Figure, Interval, Outcome, ReplicaChange
 
@@ -39,11 +40,6 @@ def pictures(prediction: Outcome | None, measurement: Outcome | None) -> list[Pi
 Outcomes = tuple[Outcome | None, Outcome | None]
 
 
-def plain(figure: Figure | None) -> float | None:
-    """The figure, or the median of a predicted one."""
-    return figure.value if isinstance(figure, Interval) else figure
-
-
 def _shown(figure: Figure | None, factor: float) -> str:
     if figure is None:
         return "-"
@@ -73,7 +69,9 @@ def _end_s(outcomes: Outcomes) -> float:
     return max(outcome.phases[-1].end_s for outcome in outcomes if outcome is not None and outcome.phases)
 
 
-def _table(outcomes: Outcomes, columns: Callable[[Outcome], Sequence[Column]], factor: float) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+def _table(
+    outcomes: Outcomes, columns: Callable[[Outcome], Sequence[Column]], factor: float
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     """Head and rows: a row a bucket, the columns of each outcome there is."""
     head = ["time"]
     texts: list[list[str]] = []
@@ -100,7 +98,8 @@ def _over_time(
     factor: float,
 ) -> Picture:
     predicted, measured = outcomes
-    lines, bands = [], []
+    lines: list[Line] = []
+    bands: list[Band] = []
     if predicted is not None:
         bands.append(Band("predicted, 90 % interval", "predicted", _range(predicted, figures(predicted), factor)))
         lines.append(Line("predicted median", "predicted", _points(predicted, figures(predicted), factor)))
@@ -120,16 +119,15 @@ def _rates(outcomes: Outcomes) -> Picture:
     line = Line("offered", "offered", _points(offered, offered.series.offered_rps, 1))
     head, rows = _table(outcomes, lambda o: [("offered", o.series.offered_rps), ("served", o.series.goodput_rps)], 1)
     old = picture.chart
-    chart = Chart(
-        "Offered and served", old.summary, old.unit, old.x_max, [line, *old.lines], old.bands, old.spans
-    )
+    chart = Chart("Offered and served", old.summary, old.unit, old.x_max, [line, *old.lines], old.bands, old.spans)
     return Picture(chart, head, rows)
 
 
 def _replicas(outcomes: Outcomes) -> Picture:
     predicted, measured = outcomes
     end_s = _end_s(outcomes)
-    lines, bands = [], []
+    lines: list[Line] = []
+    bands: list[Band] = []
     rows: list[tuple[str, ...]] = []
 
     def steps(changes: Sequence[ReplicaChange], get: Callable[[ReplicaChange], Figure]) -> list[Point]:
@@ -146,8 +144,12 @@ def _replicas(outcomes: Outcomes) -> Picture:
         bands.append(Band("predicted in rotation, 90 % interval", "predicted", ranged))
         lines.append(Line("predicted in rotation", "predicted", steps(changes, lambda c: c.in_rotation), steps=True))
     if measured is not None:
-        lines.append(Line("desired by the HPA, measured", "desired", steps(measured.replicas, lambda c: c.desired), steps=True))
-        lines.append(Line("in rotation, measured", "measured", steps(measured.replicas, lambda c: c.in_rotation), steps=True))
+        lines.append(
+            Line("desired by the HPA, measured", "desired", steps(measured.replicas, lambda c: c.desired), steps=True)
+        )
+        lines.append(
+            Line("in rotation, measured", "measured", steps(measured.replicas, lambda c: c.in_rotation), steps=True)
+        )
     for outcome, kind in ((predicted, "predicted"), (measured, "measured")):
         for change in outcome.replicas if outcome is not None else ():
             cells = (_shown(figure, 1) for figure in (change.desired, change.ready, change.in_rotation))
@@ -159,7 +161,7 @@ def _replicas(outcomes: Outcomes) -> Picture:
 def _failures(outcomes: Outcomes) -> Picture:
     """Requests that were not served well, a second, over time; their kinds by phase in the table."""
     predicted, measured = outcomes
-    lines, bands = [], []
+    lines: list[Line] = []
 
     def lost(outcome: Outcome) -> list[float]:
         pairs = zip(outcome.series.offered_rps, outcome.series.goodput_rps, strict=True)
@@ -174,5 +176,7 @@ def _failures(outcomes: Outcomes) -> Picture:
         for phase in outcome.phases if outcome is not None else ():
             shares = (f"{_shown(getattr(phase.failures, name), 100)} %" for name in FAILURE_KINDS)
             rows.append((phase.name, kind, *shares))
-    chart = Chart("Failures", "requests lost", "failed requests a second", _end_s(outcomes), lines, bands, _spans(outcomes))
+    chart = Chart(
+        "Failures", "requests lost", "failed requests a second", _end_s(outcomes), lines, spans=_spans(outcomes)
+    )
     return Picture(chart, ("phase", "", *(name.replace("_", " ") for name in FAILURE_KINDS)), tuple(rows))

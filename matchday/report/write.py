@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from matchday.errors import EnvironmentFailedError
 from matchday.report.chart import Chart, render
-from matchday.report.content import Content, Table, content
+from matchday.report.content import Cell, Content, Table, content
 from matchday.report.pictures import pictures
 from matchday.report.record import Record, read_record
 
@@ -61,8 +61,11 @@ def markdown(record: Record, said: Content) -> str:
 
 
 def _rows(table: Table) -> list[str]:
-    marks = {"in": " ✓", "out": " ✗", "": ""}
     lines = ["| " + " | ".join(table.head) + " |", "|" + " --- |" * len(table.head)]
-    for row in table.rows:
-        lines.append("| " + " | ".join((cell.text + marks[cell.mark]).replace("|", "\\|") for cell in row) + " |")
-    return lines
+    return lines + ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in table.rows]
+
+
+def _cell(cell: Cell) -> str:
+    mark = {"in": " ✓", "out": " ✗", "": ""}[cell.mark]
+    note = f"<br>{cell.note}" if cell.note else ""
+    return (cell.text + mark + note).replace("|", "\\|")

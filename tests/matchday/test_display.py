@@ -3,7 +3,6 @@ import io
 import pytest
 from rich.console import Console
 
-from matchday import display as module
 from matchday.display import Display
 
 
@@ -27,7 +26,7 @@ def test_a_long_stage_speaks_every_ten_seconds(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
-    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
     with Display(as_json=False).stage("surge", "25 s") as stage:
         for now[0] in range(25):
             stage.update(now[0] / 25, f"note {now[0]:.0f}")

@@ -13,7 +13,7 @@ from sim.clock import after
 from sim.ring import Ring
 
 if TYPE_CHECKING:
-    from conftest import Lab
+    from tests.sim.conftest import Lab
 
 ONE_KEY = 7
 

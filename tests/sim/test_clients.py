@@ -8,7 +8,7 @@ import pytest
 from balancer.policy.config import RateLimit, Timeouts
 
 if TYPE_CHECKING:
-    from conftest import World
+    from tests.sim.conftest import World
 
 TWO_SECONDS: dict[str, object] = {"constant": "2s"}
 

@@ -11,7 +11,7 @@ from balancer.policy.config import Balance
 from sim.picks import First, LeastConnections, RoundRobin, StaticMap, Turns, turns_picker
 
 if TYPE_CHECKING:
-    from conftest import Lab
+    from tests.sim.conftest import Lab
 
 
 class FakeLoad:

@@ -15,7 +15,7 @@ from scenarios.schema import Slo
 from sim.predict import figures_of, one_future, predict
 
 if TYPE_CHECKING:
-    from conftest import World
+    from tests.sim.conftest import World
 
 QUICK = Path(__file__).parents[2] / "scenarios" / "quick"
 

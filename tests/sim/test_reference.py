@@ -13,7 +13,7 @@ from balancer.policy.hpa import Behavior, HpaSpec, Metric, ScalingRules
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Run, World
+    from tests.sim.conftest import Run, World
 
 REPLICATIONS = 10
 STUDENT_99 = 3.25  # 99 % of Student's t with 9 degrees of freedom

@@ -11,7 +11,7 @@ from sim.hashing import avalanche, sdbm
 from sim.ring import Ring
 
 if TYPE_CHECKING:
-    from conftest import Lab
+    from tests.sim.conftest import Lab
 
 
 class FakeLoad:

@@ -46,6 +46,7 @@ class Child:
 
     @property
     def running(self) -> bool:
+        """Whether it has not ended."""
         return self.process.returncode is None
 
     def signal(self, number: signal.Signals) -> None:

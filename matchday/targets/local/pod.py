@@ -47,17 +47,21 @@ class Pod:
 
     @property
     def ready(self) -> bool:
+        """Ready, and not on its way out."""
         return self.ready_since is not None and not self.deleting
 
     @property
     def in_rotation(self) -> bool:
+        """Ready, and known to the proxy."""
         return self.in_rotation_since is not None and self.ready
 
     @property
     def port(self) -> int:
+        """The port it listens on."""
         return self.template.port
 
     def endpoint(self) -> Endpoint:
+        """What the controller is told of it."""
         return Endpoint(self.name, self.address, self.port, serving=self.ready)
 
     async def start(self) -> None:
@@ -74,7 +78,8 @@ class Pod:
 
         `period_s` replaces the manifest's period when a finer clock is wanted (calibration).
         """
-        assert self.child is not None and self.started is not None
+        assert self.child is not None
+        assert self.started is not None
         probe = self.template.probe
         period = period_s or probe.period_s
         successes = failures = 0

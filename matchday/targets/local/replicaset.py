@@ -105,7 +105,8 @@ class ReplicaSet:
 
     async def _live(self, pod: Pod, due: float) -> None:
         await pod.start()
-        assert pod.child is not None and pod.started is not None
+        assert pod.child is not None
+        assert pod.started is not None
         if pod.deleting:
             await pod.stop()
             return

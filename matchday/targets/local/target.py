@@ -15,7 +15,7 @@ from balancer.controller import Controller
 from balancer.haproxy.binary import find_binary
 from balancer.haproxy.process import HAProxy
 from balancer.policy.desired import backend_deployment, backend_names
-from balancer.policy.objects import Deployment, Endpoint, Probe
+from balancer.policy.objects import Endpoint, Probe
 from matchday.display import Display
 from matchday.errors import EnvironmentFailedError
 from matchday.rundir import RunDirectory
@@ -54,6 +54,7 @@ class LocalTarget:
         return f"{self.haproxy.bind_address}:{self.haproxy.bind_port}"
 
     def pods(self) -> list[Pod]:
+        """All pods, those on their way out included."""
         return [pod for replica_set in self.sets.values() for pod in replica_set.pods]
 
     def update(self) -> None:
@@ -71,6 +72,7 @@ class LocalTarget:
         self.note_replicas()
 
     def is_idle(self, pod: str) -> bool:
+        """Whether no request is in flight on that pod."""
         return self.controller.is_idle(pod)
 
     def note_replicas(self) -> None:

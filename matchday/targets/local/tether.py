@@ -21,6 +21,6 @@ def tether() -> None:
 if __name__ == "__main__":
     tether()
     try:
-        os.execvp(sys.argv[1], sys.argv[1:])
+        os.execvp(sys.argv[1], sys.argv[1:])  # noqa: S606 - becoming the user's own command is the point
     except OSError as error:
         sys.exit(f"cannot run {sys.argv[1]}: {error.strerror}")

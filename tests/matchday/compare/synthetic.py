@@ -55,7 +55,7 @@ def flow(rng: np.random.Generator, *, offered: np.ndarray, slowness: float = 1.0
         if t and t % 5 == 0:
             need = int(np.clip(np.ceil(offered[max(0, t - 5) : t].mean() / (0.75 * POD_RPS)), 2, 10))
             limit = min(need, max(2 * desired, 4)) if need > desired else need
-            if t > 90 and limit < desired or limit > desired:
+            if (t > 90 and limit < desired) or limit > desired:
                 if limit > desired:
                     pending.append((t + 0.2 + rng.normal(3.6, 0.2), limit))
                 else:
