@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from balancer.errors import RuntimeCommandError
 from balancer.haproxy.process import HAProxy
 from balancer.policy.config import ProxyConfig
-from balancer.policy.desired import desired_config
+from balancer.policy.desired import with_servers, without_servers
 from balancer.policy.objects import Endpoint, Manifests, Problem
 from balancer.policy.plan import Reload, RuntimeCommand, carried_over, plan
 
@@ -34,8 +34,21 @@ class Controller:
     """
 
     def __init__(self, haproxy: HAProxy, manifests: Manifests, proxies: int = 1) -> None:
-        self.haproxy, self.manifests, self.proxies = haproxy, manifests, proxies
+        self.haproxy, self.proxies = haproxy, proxies
         self.current: ProxyConfig | None = None
+        self.manifests = manifests
+
+    @property
+    def manifests(self) -> Manifests:
+        """What the proxy serves; read anew when replaced."""
+        return self._manifests
+
+    @manifests.setter
+    def manifests(self, manifests: Manifests) -> None:
+        self._manifests = manifests
+        self._frame = without_servers(
+            manifests, bind_address=self.haproxy.bind_address, bind_port=self.haproxy.bind_port
+        )
 
     def sync(self, endpoints: Endpoints) -> SyncResult:
         """Bring HAProxy to what manifests and endpoints ask for, starting it if it never ran.
@@ -44,28 +57,21 @@ class Controller:
         HAProxyUnavailableError when HAProxy is not there.
         """
         began = time.perf_counter()
-        desired = desired_config(
-            self.manifests,
-            endpoints,
-            bind_address=self.haproxy.bind_address,
-            bind_port=self.haproxy.bind_port,
-            proxies=self.proxies,
-            current=self.current,
-        )
+        desired = with_servers(self._frame.config, endpoints, proxies=self.proxies, current=self.current)
         commands: tuple[RuntimeCommand, ...] = ()
         reasons: tuple[str, ...] = ()
         if self.current is None:
-            self.haproxy.start(desired.config)
-            self.current = desired.config
-        elif isinstance(step := plan(self.current, desired.config), Reload):
+            self.haproxy.start(desired)
+            self.current = desired
+        elif isinstance(step := plan(self.current, desired), Reload):
             reasons = step.reasons
         else:
-            commands, reasons = self._apply(self.current, desired.config, step)
+            commands, reasons = self._apply(self.current, desired, step)
         if reasons:
-            self.haproxy.reload(desired.config)
-            self.current = desired.config
+            self.haproxy.reload(desired)
+            self.current = desired
         took_s = time.perf_counter() - began
-        return SyncResult(commands, 1 if reasons else 0, reasons, desired.warnings, took_s)
+        return SyncResult(commands, 1 if reasons else 0, reasons, self._frame.warnings, took_s)
 
     def is_idle(self, endpoint: str) -> bool:
         """Whether no request is in flight on, or waiting for, the pod of that name, on any worker."""

@@ -1,8 +1,7 @@
 """One HAProxy as processes of ours: a master and its workers, from the start to the end.
 
-Master and worker mode, because a reload is then synchronous and says whether it succeeded, a refused configuration
-leaves the present worker alone, replaced workers can be asked whether they are done, and the workers die with
-their master. The master dies with us.
+Master and worker mode, because a reload then says whether it succeeded and leaves the present worker alone if not,
+replaced workers can be asked whether they are done, and the workers die with their master. The master dies with us.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from balancer.errors import HAProxyUnavailableError
+from balancer.errors import HAProxyUnavailableError, RuntimeCommandError
 from balancer.haproxy.binary import Binary
 from balancer.haproxy.config import CONFIG_FILE, Process, render
 from balancer.haproxy.runtime import Master, Runtime
@@ -99,7 +98,9 @@ class HAProxy:
         """Write and check the configuration, start, and wait until requests are accepted."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self.write(config)
-        self._check()
+        complaint = self._complaint()
+        if complaint is not None:
+            raise HAProxyUnavailableError(f"HAProxy refuses its configuration: {complaint}")
         tether = [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid())]
         haproxy = [str(self.binary.path), "-W", "-S", f"unix@{_MASTER_SOCKET}", "-f", CONFIG_FILE]
         with self.log_path.open("ab") as log, self.error_path.open("ab") as errors:
@@ -139,7 +140,7 @@ class HAProxy:
         self._generation += 1
         try:
             self.write(config)
-            Master(self.directory / _MASTER_SOCKET).reload()
+            self._replace_worker()
         except BaseException:
             self._generation -= 1
             self._write(files)
@@ -174,13 +175,18 @@ class HAProxy:
     def _socket(self) -> str:
         return f"runtime-{self._generation}.sock"
 
-    def _check(self) -> None:
-        """`haproxy -c`: a mistake in the configuration is told before anything runs."""
-        result = subprocess.run(
-            [self.binary.path, "-c", "-f", CONFIG_FILE], cwd=self.directory, capture_output=True, text=True, check=False
-        )
-        if result.returncode != 0:
-            raise HAProxyUnavailableError(f"HAProxy refuses its configuration: {_first_alert(result.stderr)}")
+    def _replace_worker(self) -> None:
+        complaint = self._complaint()
+        if complaint is not None:
+            raise RuntimeCommandError(f"HAProxy did not reload: {complaint}")
+        Master(self.directory / _MASTER_SOCKET).reload()
+        self._wait_until_it_answers()
+
+    def _complaint(self) -> str | None:
+        """What `haproxy -c` says against the configuration, before anything runs by it."""
+        command = [str(self.binary.path), "-c", "-f", CONFIG_FILE]
+        result = subprocess.run(command, cwd=self.directory, capture_output=True, text=True, check=False)
+        return None if result.returncode == 0 else _first_alert(result.stderr)
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + _START_LIMIT_S

@@ -109,9 +109,12 @@ class Master:
             raise HAProxyUnavailableError(f"HAProxy's master does not answer: {error}") from error
 
     def reload(self) -> None:
-        """Put a new worker in place of the present one. RuntimeCommandError when its configuration is refused."""
+        """Put a new worker in place of the present one. RuntimeCommandError when HAProxy says that it failed.
+
+        Until 2.6 it says nothing and goes on at its own pace.
+        """
         answer = self.ask("reload")
-        if "Success=1" not in answer:
+        if answer and "Success=1" not in answer:
             alerts = [line for line in answer.splitlines() if "[ALERT]" in line]
             raise RuntimeCommandError(f"HAProxy did not reload: {(alerts or [answer])[0]}")
 

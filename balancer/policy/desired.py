@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 from balancer.policy.annotations import VOCABULARY, Layer, settings_from
@@ -40,26 +40,47 @@ def desired_config(
     proxies: int = 1,
     current: ProxyConfig | None = None,
 ) -> Desired:
-    """The wished-for proxy. `endpoints` and backends are keyed by `namespace_service_port`.
+    """The wished-for proxy. `endpoints` and backends are keyed by `namespace_service_port`; see `with_servers`."""
+    frame = without_servers(manifests, bind_address=bind_address, bind_port=bind_port)
+    return replace(frame, config=with_servers(frame.config, endpoints, proxies=proxies, current=current))
+
+
+def without_servers(manifests: Manifests, *, bind_address: str, bind_port: int) -> Desired:
+    """What the manifests alone say: routes, backends and their settings."""
+    defaults = _default_layers(manifests)
+    for_all, problems = settings_from(defaults)
+    warnings = dict.fromkeys(problems)
+    backends = []
+    for name, use in _uses(manifests).items():
+        settings, problems = _settings(defaults, use)
+        warnings |= dict.fromkeys(problems)
+        backends.append(Backend(name, settings))
+    table, default = routes(manifests), _default_backend(manifests)
+    config = ProxyConfig(bind_address, bind_port, table, tuple(backends), default, for_all.timeouts)
+    return Desired(config, tuple(warnings))
+
+
+def with_servers(
+    frame: ProxyConfig,
+    endpoints: Mapping[str, tuple[Endpoint, ...]],
+    *,
+    proxies: int = 1,
+    current: ProxyConfig | None = None,
+) -> ProxyConfig:
+    """`frame` with a server for each endpoint.
 
     A server keeps the id it has in `current`; a new one gets the lowest that no server there has, so that hashing
     stays put while pods come and go. A pod's maxconn is shared by `proxies`, rounded down, but never to 0, which
     would be unlimited.
     """
-    defaults = _default_layers(manifests)
-    for_all, problems = settings_from(defaults)
-    warnings = dict.fromkeys(problems)
     known = {} if current is None else {backend.name: backend.servers for backend in current.backends}
     backends = []
-    for name, use in _uses(manifests).items():
-        settings, problems = _settings(defaults, use)
-        warnings |= dict.fromkeys(problems)
-        maxconn = max(1, settings.pod_maxconn // proxies) if settings.pod_maxconn else 0
-        servers = _servers(endpoints.get(name, ()), known.get(name, ()), maxconn)
-        backends.append(Backend(name, settings, tuple(servers)))
-    table, default = routes(manifests), _default_backend(manifests)
-    config = ProxyConfig(bind_address, bind_port, table, tuple(backends), default, for_all.timeouts)
-    return Desired(config, tuple(warnings))
+    for backend in frame.backends:
+        pod_maxconn = backend.settings.pod_maxconn
+        maxconn = max(1, pod_maxconn // proxies) if pod_maxconn else 0
+        servers = _servers(endpoints.get(backend.name, ()), known.get(backend.name, ()), maxconn)
+        backends.append(replace(backend, servers=tuple(servers)))
+    return replace(frame, backends=tuple(backends))
 
 
 def routes(manifests: Manifests) -> tuple[Route, ...]:
@@ -100,9 +121,9 @@ def selects(service: Service, deployment: Deployment) -> bool:
 def resolve(manifests: Manifests, namespace: str, ref: BackendRef) -> tuple[Service, ServicePort] | None:
     """The Service and port a reference means; None when there is no such thing."""
     for service in manifests.services:
-        if (service.namespace, service.name) == (namespace, ref.service):
+        if service.name == ref.service and service.namespace == namespace:
             for port in service.ports:
-                if ref.port in {port.port, port.name}:
+                if ref.port in (port.port, port.name):
                     return service, port
     return None
 

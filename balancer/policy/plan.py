@@ -157,7 +157,8 @@ def plan(current: ProxyConfig, desired: ProxyConfig) -> tuple[RuntimeCommand, ..
     reasons = tuple(_reload_reasons(current, desired))
     if reasons:
         return Reload(reasons)
-    pairs = [(current.backend(backend.name), backend) for backend in desired.backends]
+    known = {backend.name: backend for backend in current.backends}
+    pairs = [(known[backend.name], backend) for backend in desired.backends]
     return (
         *(command for pair in pairs for command in _arrivals(*pair)),
         *(command for pair in pairs for command in _changes(*pair)),

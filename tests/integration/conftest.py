@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import time
 from collections import Counter
@@ -15,7 +16,7 @@ import pytest
 import yaml
 
 from balancer.controller import Controller, SyncResult
-from balancer.haproxy.binary import find_binary
+from balancer.haproxy.binary import Binary, find_binary
 from balancer.haproxy.log import LogLine, parse_all
 from balancer.haproxy.process import HAProxy
 from balancer.policy.manifests import read_manifests
@@ -80,12 +81,20 @@ class Upstream:
         writer.close()
 
 
+def haproxy_under_test() -> Binary:
+    """The wheel's, or the one named by MATCHDAY_TEST_HAPROXY."""
+    named = os.environ.get("MATCHDAY_TEST_HAPROXY")
+    return find_binary(Path(named) if named else None)
+
+
 class Bench:
     """One HAProxy and what stands around it; everything is taken down with the test."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.haproxy = HAProxy(find_binary(), directory / "proxy", directory / "proxy.log", bind_port=free_port())
+        self.haproxy = HAProxy(
+            haproxy_under_test(), directory / "proxy", directory / "proxy.log", bind_port=free_port()
+        )
         self.controller: Controller | None = None
         self.upstreams: list[Upstream] = []
         self.reloads = 0
@@ -166,7 +175,7 @@ class Bench:
 
 async def until(condition: Callable[[], bool], deadline_s: float = 5.0) -> None:
     async with asyncio.timeout(deadline_s):
-        while not condition():  # noqa: ASYNC110 - what is waited for happens in another process
+        while not condition():
             await asyncio.sleep(0.005)
 
 

@@ -45,7 +45,7 @@ async def later(answers: list[Answer], more: int) -> None:
     """Wait for so many more answers."""
     goal = len(answers) + more
     async with asyncio.timeout(10):
-        while len(answers) < goal:  # noqa: ASYNC110 - counts what clients got
+        while len(answers) < goal:
             await asyncio.sleep(0.005)
 
 
@@ -62,7 +62,7 @@ def test_ten_pods_come_and_go_under_load_without_a_failure_or_a_reload(bench: Be
                 await later(answers, 30)
                 bench.sync({BACKEND: (stays.endpoint(), pod.endpoint(serving=False))})
                 async with asyncio.timeout(5):
-                    while not bench.controller.is_idle(pod.name):  # noqa: ASYNC110 - asks another process
+                    while not bench.controller.is_idle(pod.name):
                         await asyncio.sleep(0.005)
                 served = len(pod.requests)
                 await pod.stop()
@@ -134,7 +134,7 @@ def test_an_algorithm_that_takes_no_servers_at_run_time_reloads_for_one_and_lose
         assert not any(bench.controller.is_idle(name) for name in busy)
         assert {answer.status for answer in await asyncio.gather(*asked)} == {200}
         async with asyncio.timeout(5):
-            while not all(bench.controller.is_idle(pod.name) for pod in pods):  # noqa: ASYNC110 - asks another process
+            while not all(bench.controller.is_idle(pod.name) for pod in pods):
                 await asyncio.sleep(0.01)
         drained = bench.sync({BACKEND: (pods[0].endpoint(serving=False), *(p.endpoint() for p in pods[1:]))})
         assert drained.reloads == 0
@@ -155,7 +155,7 @@ def test_a_busy_server_is_deleted_by_the_first_sync_that_finds_it_idle(bench: Be
         assert bench.controller is not None
         asked = asyncio.ensure_future(bench.get())
         async with asyncio.timeout(5):
-            while not leaves.in_flight:  # noqa: ASYNC110 - a pod's own count
+            while not leaves.in_flight:
                 await asyncio.sleep(0.005)
         endpoints = {BACKEND: (stays.endpoint(),)}
         assert [type(c) for c in bench.sync(endpoints).commands][2:] == [DrainServer]
@@ -182,7 +182,7 @@ def test_a_pod_that_comes_back_before_it_was_deleted_serves_at_its_new_address(
         bench.serve(one_service(None), {BACKEND: (old.endpoint(),)})
         asked = asyncio.ensure_future(bench.get())
         async with asyncio.timeout(5):
-            while not old.in_flight:  # noqa: ASYNC110 - a pod's own count
+            while not old.in_flight:
                 await asyncio.sleep(0.005)
         bench.sync({BACKEND: (other.endpoint(),)})
         new = await bench.pod("db-0")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -111,6 +112,23 @@ def test_headers_arrive_to_the_letter_whatever_they_hold(bench: Bench, one_servi
         (_, seen), *_ = pod.requests
         assert (seen["x-to-pod"], seen["x-two"]) == (wild, "second")
         assert (seen["x-request-id"], seen["x-forwarded-for"]) == ("17-0", "127.0.0.1")
+
+    asyncio.run(story())
+
+
+def test_any_printable_header_value_arrives_to_the_letter(bench: Bench, one_service: Service) -> None:
+    dice = random.Random(1998)
+    tokens = [chr(code) for code in range(33, 127)] + [" ", "%[src]", "${HOME}", "\\'", "%%", "''", '"', "\\n", "%ci"]
+    values = ["".join(dice.choices(tokens, k=12)).strip() for _ in range(200)]
+    values = [value for value in values if len(value) < 2 or not value[0] == value[-1] == '"']
+
+    async def story() -> None:
+        pod = await bench.pod("a")
+        lines = "\n".join(f"X-{i} {value}" for i, value in enumerate(values))
+        bench.serve(one_service(prefixed({"request-set-header": lines})), {BACKEND: (pod.endpoint(),)})
+        assert (await bench.get()).status == 200
+        (_, seen), *_ = pod.requests
+        assert [seen[f"x-{i}"] for i in range(len(values))] == values
 
     asyncio.run(story())
 

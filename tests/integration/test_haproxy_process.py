@@ -106,7 +106,7 @@ def test_stopping_lets_requests_finish_and_leaves_no_process(bench: Bench, one_s
         bench.serve(one_service(None), {BACKEND: (pod.endpoint(),)})
         asked = asyncio.ensure_future(bench.get())
         async with asyncio.timeout(5):
-            while not pod.in_flight:  # noqa: ASYNC110 - a pod's own count
+            while not pod.in_flight:
                 await asyncio.sleep(0.005)
         await asyncio.to_thread(bench.haproxy.stop, 5.0)
         assert (await asked).status == 200
@@ -122,7 +122,7 @@ def test_a_request_longer_than_the_grace_does_not_hold_the_end_up(bench: Bench, 
         bench.serve(one_service(None), {BACKEND: (pod.endpoint(),)})
         asked = asyncio.ensure_future(bench.get())
         async with asyncio.timeout(5):
-            while not pod.in_flight:  # noqa: ASYNC110 - a pod's own count
+            while not pod.in_flight:
                 await asyncio.sleep(0.005)
         began = time.monotonic()
         await asyncio.to_thread(bench.haproxy.stop, 0.2)

@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -154,3 +155,9 @@ def test_no_annotation_raises_and_none_touches_what_another_says(entries: dict[s
     with_one_more, _ = read({**entries, "pod-maxconn": "4"})
     assert with_one_more.pod_maxconn == alone.pod_maxconn
     assert with_one_more.timeouts == together.timeouts
+
+
+def test_the_reference_page_has_every_word_and_its_meaning() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "annotations.md").read_text()
+    rows = [line.split(" | ")[:2] for line in page.splitlines() if line.startswith("| `")]
+    assert rows == [[f"| `{word}`", known.meaning] for word, known in VOCABULARY.items()]
