@@ -16,6 +16,7 @@ from matchday.standin.server import Connection, Pod
 
 _PR_SET_PDEATHSIG = 1  # Source: prctl(2)
 _STARTTIME = 19  # Source: proc(5), /proc/[pid]/stat field 22, counted from field 3
+_FLUSH_EVERY_S = 0.01
 
 
 def process_start() -> float:
@@ -40,6 +41,8 @@ async def _serve(arguments: argparse.Namespace) -> int:
     await stop.wait()
     pod.stopping = True
     await pod.idle.wait()
+    while not pod.drained:
+        await asyncio.sleep(_FLUSH_EVERY_S)
     server.close()
     return 0
 

@@ -32,6 +32,7 @@ class Pod:
         self._waiting: deque[tuple[Work, Callable[[Work], None]]] = deque()
         self._slow_until, self._slow_factor = 0.0, 1.0
         self.stopping = False
+        self.transports: set[asyncio.Transport] = set()
         self.idle = asyncio.Event()
         self.idle.set()
         # CPU of parsing, timers and sockets that no burn has accounted for yet
@@ -41,6 +42,11 @@ class Pod:
     def ready(self) -> bool:
         """Whether the readiness probe is answered with 200 now."""
         return not self.stopping and time.monotonic() >= self._ready_at
+
+    @property
+    def drained(self) -> bool:
+        """Whether all answers have left."""
+        return self.idle.is_set() and not any(t.get_write_buffer_size() for t in self.transports)
 
     def slow_down(self, factor: float, duration_s: float) -> None:
         """Take `factor` times as long until `duration_s` from now."""
@@ -89,9 +95,12 @@ class Connection(asyncio.Protocol):
         """Remember where to answer."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._pod.transports.add(transport)
 
     def connection_lost(self, _error: Exception | None) -> None:
         """The client is gone; work already begun goes on, as in a server that does not notice."""
+        assert self._transport is not None
+        self._pod.transports.discard(self._transport)
         self._transport = None
 
     def data_received(self, data: bytes) -> None:
