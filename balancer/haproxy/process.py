@@ -163,10 +163,8 @@ class HAProxy:
             return
         if self.running and grace_s > 0:
             self._master.send_signal(signal.SIGUSR1)
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 self._master.wait(grace_s)
-            except subprocess.TimeoutExpired:
-                self._master.send_signal(signal.SIGTERM)
         with suppress(ProcessLookupError):
             os.killpg(self._master.pid, signal.SIGKILL)
         self._master.wait()

@@ -130,7 +130,7 @@ def test_a_request_longer_than_the_grace_does_not_hold_the_end_up(bench: Bench, 
         await asked
         return took_s
 
-    assert asyncio.run(story()) == pytest.approx(0.2, abs=0.2)
+    assert 0.2 <= asyncio.run(story()) < 2.0
     assert members(bench.haproxy.pid) == []
 
 
