@@ -42,8 +42,9 @@ class _Pool(ConnectionPool):
             host, port, host, port, _CONNECTIONS, connection_timeout=_FOREVER_S, network_timeout=_FOREVER_S
         )
         self._source, self._keep_alive = source, keep_alive
-        # The client repeats a request in silence as often as its pool is large, plus once, when a connection closes
-        # without an answer. Once is what browsers do for one that was kept alive; more would hide failures.
+        # When a connection closes without an answer, the library repeats the request in silence, as often as its
+        # pool is large, plus once. Once is right, for a kept connection may be closed just as it is used; more would
+        # hide failures.
         self.size = 0
 
     def _resolve(self) -> list[tuple[Any, Any, int, str, tuple[str, int] | tuple[str, int, int, int]]]:
