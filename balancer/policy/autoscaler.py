@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from balancer.policy.reader import Path, Reader
 from balancer.policy.hpa import Behavior, HpaSpec, Metric, ScalingPolicy, ScalingRules
 from balancer.policy.objects import Autoscaler, Problem
+from balancer.policy.reader import Path, Reader
 
 _MOST = 1_000_000
 # Source: Kubernetes documentation, HorizontalPodAutoscalerSpec v2: what `metrics` left out means.

@@ -216,10 +216,14 @@ def test_a_killed_pod_is_replaced_and_the_run_goes_on_degraded(
         rehearsed.wait_for(lambda: rehearsed.sent() > 300)
         os.kill(child_running(rehearsed.process.pid, "matchday.standin"), signal.SIGKILL)
         code, _ = rehearsed.end()
-    assert code in {0, 1}
     measured = Outcome.model_validate_json((tmp_path / "run" / "measurement.json").read_text())
     assert measured.validity is not None
-    assert measured.validity.verdict == "degraded"
+    # a machine that others keep busy makes any run invalid, and then that is said instead
+    busy = any("busy" in r or "was late" in r for r in measured.validity.reasons)
+    assert (measured.validity.verdict, code) in ({("invalid", 4)} if busy else set()) | {
+        ("degraded", 0),
+        ("degraded", 1),
+    }
     assert any("died (signal SIGKILL)" in reason for reason in measured.validity.reasons)
     assert measured.validity.sent == measured.validity.planned
     events = [json.loads(line) for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
