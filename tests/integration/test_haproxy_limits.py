@@ -34,14 +34,14 @@ def test_two_requests_too_many_wait_for_the_queue_timeout_and_then_fail(
         bench.serve(one_service(prefixed(words)), {BACKEND: tuple(pod.endpoint() for pod in pods)})
         answers = await asyncio.gather(*(bench.get(f"/{i}") for i in range(6)))
         assert Counter(answer.status for answer in answers) == {200: 4, 503: 2}
-        assert [answer.took_s for answer in answers if answer.status == 503] == pytest.approx([1.0, 1.0], abs=0.1)
+        assert [answer.took_s for answer in answers if answer.status == 503] == pytest.approx([1.0, 1.0], abs=0.15)
         assert [pod.most_in_flight for pod in pods] == [1, 1]
         lines = await bench.log(6)
         assert Counter(map(failure_kind, lines)) == {None: 4, "queue_timeout": 2}
         waits_ms = sorted(line.tw_ms for line in lines)
-        assert waits_ms == pytest.approx([0, 0, 700, 700, 1000, 1000], abs=60)
+        assert waits_ms == pytest.approx([0, 0, 700, 700, 1000, 1000], abs=140)
         served = [line for line in lines if line.server]
-        assert [line.ta_ms - line.request_ms - line.tw_ms for line in served] == pytest.approx([700] * 4, abs=60)
+        assert [line.ta_ms - line.request_ms - line.tw_ms for line in served] == pytest.approx([700] * 4, abs=140)
 
     asyncio.run(story())
 
