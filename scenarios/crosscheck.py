@@ -48,12 +48,13 @@ def check_traffic(scenario: Scenario, trace: Rows | None, mistakes: Mistakes) ->
 def check_requests(scenario: Scenario, manifests: Manifests, mistakes: Mistakes) -> None:
     """The request mix against what the Ingresses serve, and against the workload."""
     table = routes(manifests)
+    fallback = any(ingress.default_backend for ingress in manifests.ingresses)
     paths = scenario.workload.paths
     used = [request.path for request in scenario.traffic.requests]
     for index, request in enumerate(scenario.traffic.requests):
         at: FieldPath = ("traffic", "requests", index)
         route = match(table, request.host, request.path)
-        if route is None:
+        if route is None and not fallback:
             served = ", ".join(f"{r.host or '*'}{r.path}" for r in table[:4]) or "nothing, there is no Ingress"
             served += ", ..." if len(table) > 4 else ""
             mistakes.scenario((*at, "host"), f"{request.host}{request.path}", f"what an Ingress serves: {served}")

@@ -11,9 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from scenarios.units import Duration, Flag, Number, Rate, Ratio, Size, Whole
+from scenarios.units import Duration, Flag, Number, Positive, Rate, Ratio, Size, Whole
 
-Positive = Annotated[Duration, Field(gt=0)]
 # Marks the names of union members, which stand in a pydantic error's path but in no file.
 MEMBER = "member:"
 
@@ -138,6 +137,8 @@ class Request(Section):
 
 class Traffic(Section):
     """The load: exactly one of `phases` and `trace`."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["phases"]}, {"required": ["trace"]}]})
 
     arrivals: Annotated[
         Annotated[Literal["poisson", "even"], _PLAIN] | Annotated[BurstyArrivals, _SECTION], _by_type(dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,19 @@ class Rate:
         """(m + 1,) requests expected up to each edge: the exact integral."""
         area = np.diff(self.edge_s) * (self.from_rps + self.to_rps) / 2
         return np.concatenate(([0.0], np.cumsum(area)))
+
+    def count(self, time_s: Floats) -> Floats:
+        """Requests expected before each time: the integral from the first edge."""
+        piece = np.clip(np.searchsorted(self.edge_s, time_s, side="right") - 1, 0, len(self.from_rps) - 1)
+        length = self.edge_s[piece + 1] - self.edge_s[piece]
+        into = np.clip(time_s - self.edge_s[piece], 0.0, length)
+        slope = (self.to_rps[piece] - self.from_rps[piece]) / length
+        return self.expected()[piece] + into * (self.from_rps[piece] + slope * into / 2)
+
+    def peak(self, start_s: float, end_s: float) -> float:
+        """The highest rate of any piece that touches the open interval between two edges."""
+        inside = (self.edge_s[:-1] < end_s) & (self.edge_s[1:] > start_s)
+        return float(max(self.from_rps[inside].max(), self.to_rps[inside].max()))
 
     def when(self, count: Floats) -> Floats:
         """The times at which the integral reaches `count` (ascending): exact inversion, piece by piece.
@@ -127,13 +141,11 @@ def phase_spans(loaded: LoadedScenario) -> tuple[PhaseSpan, ...]:
         named = [(p.name, p.surge) for p in traffic.trace.phases] or [("trace", True)]
         edges = [float(rate.edge_s[row_of[p.since]]) for p in traffic.trace.phases] or [0.0]
         edges = [*edges, end_s]
-    highest = max(rate.from_rps.max(), rate.to_rps.max())
-    spans = []
-    for (name, surge), start, end in zip(named, edges, edges[1:], strict=False):
-        inside = (rate.edge_s[:-1] < end) & (rate.edge_s[1:] > start)
-        peak = max(rate.from_rps[inside].max(), rate.to_rps[inside].max())
-        spans.append(PhaseSpan(name, start, end, bool(peak >= highest / 2) if surge is None else surge))
-    return tuple(spans)
+    half = rate.peak(0.0, end_s) / 2
+    return tuple(
+        PhaseSpan(name, start, end, rate.peak(start, end) >= half if surge is None else surge)
+        for (name, surge), (start, end) in zip(named, itertools.pairwise(edges), strict=True)
+    )
 
 
 def _arrivals(traffic: Traffic, rate: Rate, rng: np.random.Generator) -> Floats:

@@ -64,29 +64,34 @@ def parse_ratio(value: object) -> float:
     return round(number, 12)
 
 
-def _schema(pattern: str, *examples: str, number: Mapping[str, object]) -> WithJsonSchema:
+def _schema(title: str, pattern: str, *examples: str, number: Mapping[str, object] | None) -> WithJsonSchema:
+    """How the published JSON Schema knows a quantity: by its title."""
     text = {"type": "string", "pattern": pattern, "examples": list(examples)}
-    return WithJsonSchema({"anyOf": [text, dict(number)]})
+    return WithJsonSchema({"title": title, "anyOf": [text, dict(number)] if number else [text]})
 
 
 _SOME = r"^\s*([0-9]+(\.[0-9]+)?|\.[0-9]+)\s*"
+_SPAN = r"^\s*(([0-9]+(\.[0-9]+)?|\.[0-9]+)\s*(us|ms|s|m|h))+\s*$"
 _NOT_NEGATIVE = {"type": "number", "minimum": 0}
 
 Duration = Annotated[
-    float,
-    BeforeValidator(parse_duration),
-    _schema(r"^\s*(([0-9]+(\.[0-9]+)?|\.[0-9]+)\s*(us|ms|s|m|h))+\s*$", "90s", "1m30s", "40ms", number={"const": 0}),
+    float, BeforeValidator(parse_duration), _schema("Duration", _SPAN, "90s", "1m30s", "40ms", number={"const": 0})
 ]
+Positive = Annotated[Duration, Field(gt=0), _schema("Duration above 0", _SPAN, "90s", "1m30s", "40ms", number=None)]
 Size = Annotated[
-    int, BeforeValidator(parse_size), _schema(_SOME + r"([kKMG]?B|[KMG]iB)?\s*$", "12KiB", number=_NOT_NEGATIVE)
+    int,
+    BeforeValidator(parse_size),
+    _schema("Size", _SOME + r"([kKMG]?B|[KMG]iB)?\s*$", "12KiB", "3MB", number=_NOT_NEGATIVE),
 ]
 Rate = Annotated[
-    float, BeforeValidator(parse_rate), _schema(_SOME + r"(rps|/s|/m|/min)?\s*$", "600/min", number=_NOT_NEGATIVE)
+    float,
+    BeforeValidator(parse_rate),
+    _schema("Rate", _SOME + r"(rps|/s|/m|/min)?\s*$", "240rps", "600/min", number=_NOT_NEGATIVE),
 ]
 Ratio = Annotated[
     float,
     BeforeValidator(parse_ratio),
-    _schema(_SOME + r"%?\s*$", "99.5%", number={"type": "number", "minimum": 0, "maximum": 1}),
+    _schema("Share", _SOME + r"%?\s*$", "99.5%", number={"type": "number", "minimum": 0, "maximum": 1}),
 ]
 # Numbers that are written as numbers: no text, no `true`, nothing infinite.
 Whole = Annotated[int, Field(strict=True)]

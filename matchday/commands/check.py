@@ -153,7 +153,7 @@ def _lines(loaded: LoadedScenario) -> list[str]:
     weight = sum(request.weight for request in scenario.traffic.requests)
     lines = []
     for request, name in _routed(loaded):
-        retries = f", {request.retries} retries" if request.retries else ""
+        retries = f", retries {request.retries}" if request.retries else ""
         share = f"{request.weight / weight:.0%}, timeout {request.timeout:g} s{retries}"
         lines.append(f"{request.method} {request.host}{request.path} ({share}) -> {name}")
     for name, backend in _backends(loaded).items():
