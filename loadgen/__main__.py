@@ -18,7 +18,7 @@ import gevent
 from locust.env import Environment
 
 from loadgen.errors import LoadError
-from loadgen.http import Client
+from loadgen.http import Clients
 from loadgen.openloop import OpenLoopUser, Run
 from loadgen.records import Recorder
 from scenarios.errors import ScenarioError
@@ -27,8 +27,6 @@ from scenarios.traffic import load_schedule
 
 _PR_SET_PDEATHSIG = 1  # Source: prctl(2)
 _REPORT_EVERY_S = 1.0
-# Each client keeps a connection or more; more clients than this would use up the descriptors.
-_MOST_KEPT_ALIVE = 5_000
 
 
 def main() -> int:
@@ -57,9 +55,7 @@ def _run(arguments: argparse.Namespace) -> int:
     host, _, port = arguments.target.rpartition(":")
     if not host.startswith("127.") or not port.isdecimal():
         raise LoadError(f"--target: {arguments.target}: HOST:PORT on 127.0.0.0/8")
-    sources = [source_address(i) for i in range(traffic.clients)] if traffic.clients > 1 else [""]
-    keep_alive = len(sources) <= _MOST_KEPT_ALIVE
-    clients = [Client(host, int(port), source, keep_alive=keep_alive) for source in sources]
+    clients = Clients(host, int(port), traffic.clients)
     recorder = Recorder(arguments.records)
     run = Run(load_schedule(arguments.schedule), traffic.requests, clients, arguments.epoch, arguments.seed, recorder)
     environment = Environment(
@@ -90,11 +86,6 @@ def _run(arguments: argparse.Namespace) -> int:
     }
     arguments.stats.write_text(json.dumps(stats, indent=1))
     return 0
-
-
-def source_address(client: int) -> str:
-    """The loopback address of a client; the model hashes the same one."""
-    return f"127.0.{1 + client // 250}.{1 + client % 250}"
 
 
 def _report(run: Run) -> None:

@@ -16,6 +16,8 @@ from geventhttpclient.header import Headers
 
 # More than can be outstanding (openloop.MOST_OUTSTANDING), so that the pool never makes a request wait unseen.
 _CONNECTIONS = 20_000
+# Each client keeps a connection or more; more clients than this would use up the descriptors.
+_MOST_KEPT_ALIVE = 5_000
 _READ_BYTES = 65_536
 _FOREVER_S = 86_400.0  # an attempt's own time is shorter
 
@@ -100,6 +102,25 @@ class Client:
             return Answer(0, OWN_LIMIT if error.errno in _OWN_LIMITS else "other", 0)
         except Exception as error:  # noqa: BLE001 - whatever the client library makes of a broken answer is a failed attempt
             return Answer(0, "reset" if "closed" in str(error).lower() else "other", 0)
+
+
+class Clients(dict[int, Client]):
+    """The clients of a load by number, made when first used; one alone has whatever address the system picks."""
+
+    def __init__(self, host: str, port: int, count: int) -> None:
+        super().__init__()
+        self._host, self._port, self._count = host, port, count
+
+    def __missing__(self, number: int) -> Client:
+        source = source_address(number) if self._count > 1 else ""
+        client = Client(self._host, self._port, source, keep_alive=self._count <= _MOST_KEPT_ALIVE)
+        self[number] = client
+        return client
+
+
+def source_address(client: int) -> str:
+    """The loopback address of a client; the model hashes the same one."""
+    return f"127.0.{1 + client // 250}.{1 + client % 250}"
 
 
 class _TimeUpError(BaseException):

@@ -7,6 +7,7 @@ server delays nobody. Locust's own statistics are fed beside ours.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import ClassVar
 
 import gevent
@@ -33,7 +34,7 @@ class Run:
         self,
         schedule: Schedule,
         requests: tuple[Request, ...],
-        clients: list[Client],
+        clients: Mapping[int, Client],
         epoch: float,
         seed: int,
         recorder: Recorder,
@@ -84,7 +85,7 @@ class OpenLoopUser(User):
     def _request(self, run: Run, index: int, intended_s: float) -> None:
         """All attempts of one request."""
         request = run.requests[run.schedule.request[index]]
-        client = run.clients[run.schedule.client[index]]
+        client = run.clients[int(run.schedule.client[index])]
         path = request.path.replace("{key}", str(run.schedule.key[index]))
         for attempt in range(request.retries + 1):
             send_s = time.monotonic() - run.epoch

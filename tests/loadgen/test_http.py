@@ -7,7 +7,7 @@ import gevent
 import pytest
 from gevent.server import StreamServer
 
-from loadgen.http import Answer, Client
+from loadgen.http import Answer, Client, Clients, source_address
 
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 Handler = Callable[[socket.socket], None]
@@ -143,3 +143,15 @@ def test_a_kept_connection_that_the_server_closed_meanwhile_is_replaced(peer: Pe
     peer.handler = once
     client = Client("127.0.0.1", peer.port)
     assert [send(client).status for _ in range(3)] == [200] * 3
+
+
+def test_every_client_of_the_largest_load_has_its_own_loopback_address() -> None:
+    addresses = {source_address(client) for client in range(60_000)}
+    assert len(addresses) == 60_000
+    assert all(0 < int(part) < 255 for address in addresses for part in address.split(".")[2:])
+
+
+def test_a_client_keeps_its_address_and_its_connections(peer: Peer) -> None:
+    clients = Clients("127.0.0.1", peer.port, 300)
+    assert [send(clients[number]).status for number in (299, 0, 299)] == [200] * 3
+    assert [address for address, _ in peer.connections] == ["127.0.2.50", "127.0.1.1"]

@@ -36,7 +36,7 @@ request = Request.model_validate({"host": "tv.example", "path": "/item/{key}", "
 schedule = Schedule(np.array(times_s), np.zeros(n, np.int32), np.arange(n) + 40, np.zeros(n, np.int32),
                     (PhaseSpan("a", 0.0, 9.0, True),), 9.0)
 stub, recorder = Stub(), Recorder(Path(path))
-run = Run(schedule, (request,), [stub], time.monotonic() + 0.1, 1, recorder)
+run = Run(schedule, (request,), {0: stub}, time.monotonic() + 0.1, 1, recorder)
 environment = Environment(user_classes=[type("U", (OpenLoopUser,), {"run_of_load": run, "abstract": False})])
 runner = environment.create_local_runner()
 def stop():
