@@ -78,5 +78,15 @@ class Load:
         stdout = self.child.process.stdout
         assert stdout is not None
         while line := await stdout.readline():
-            said = json.loads(line)
-            on_progress(Progress(**{name: said[name] for name in Progress.__dataclass_fields__}))
+            progress = heard(line)
+            if progress is not None:
+                on_progress(progress)
+
+
+def heard(line: bytes) -> Progress | None:
+    """One line of the generator's; None when it is no progress."""
+    try:
+        said = json.loads(line)
+        return Progress(**{name: said[name] for name in Progress.__dataclass_fields__})
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -82,16 +82,20 @@ def _busy(since: MachineTimes) -> float:
 
 
 def _shower(stage: Stage, schedule: Schedule, target: LocalTarget) -> Callable[[Progress], None]:
-    starts = [phase.start_s for phase in schedule.phases]
-
     def show(progress: Progress) -> None:
-        phase = schedule.phases[max(0, bisect_right(starts, progress.t_s) - 1)].name
-        p95 = "-" if progress.p95_s is None else f"{progress.p95_s * 1000:.0f} ms"
-        _, desired, _, in_rotation = target.changes[-1]
-        note = f"{phase}  {progress.rate_rps:.0f} rps  p95 {p95}  {in_rotation} of {desired} pods"
-        stage.update(progress.t_s / schedule.duration_s, f"{note}  {progress.failed} failed")
+        stage.update(progress.t_s / schedule.duration_s, reading(progress, schedule, target.changes[-1]))
 
     return show
+
+
+def reading(progress: Progress, schedule: Schedule, replicas: tuple[float, int, int, int]) -> str:
+    """What the live display says; `replicas` is (time, desired, ready, in rotation)."""
+    starts = [phase.start_s for phase in schedule.phases]
+    phase = schedule.phases[max(0, bisect_right(starts, progress.t_s) - 1)].name
+    p95 = "-" if progress.p95_s is None else f"{progress.p95_s * 1000:.0f} ms"
+    _, desired, _, in_rotation = replicas
+    note = f"{phase}  {progress.rate_rps:.0f} rps  p95 {p95}  {in_rotation} of {desired} pods"
+    return f"{note}  {progress.failed} failed"
 
 
 async def _disturb(target: LocalTarget, run: RunDirectory, epoch: float) -> None:

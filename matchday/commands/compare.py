@@ -7,8 +7,7 @@ from pathlib import Path
 from rich.table import Table
 
 from matchday.compare import Comparison, compare
-from matchday.compare.comparison import FigureScore
-from matchday.compare.words import percent, rate, seconds
+from matchday.compare.words import figure, interval, signed_percent
 from matchday.display import Display
 from matchday.errors import EnvironmentFailedError, InvalidRunError
 from matchday.report import write_report
@@ -59,11 +58,7 @@ def _table(comparison: Comparison) -> Table:
         ):
             score = phase.figure(name)
             inside = "-" if score.inside is None else "yes" if score.inside else "no"
-            error = "-" if score.relative_error is None else f"{score.relative_error:+.1%}"
-            predicted = f"{_say(score, score.predicted)} ({_say(score, score.low)} to {_say(score, score.high)})"
-            table.add_row(phase.name, name, predicted, _say(score, score.measured), error, inside)
+            predicted = f"{figure(score.predicted, score.unit)} ({interval(score.low, score.high, score.unit)})"
+            measured = figure(score.measured, score.unit)
+            table.add_row(phase.name, name, predicted, measured, signed_percent(score.relative_error), inside)
     return table
-
-
-def _say(score: FigureScore, value: float | None) -> str:
-    return {"s": seconds, "rps": rate, "ratio": percent}[score.unit](value)

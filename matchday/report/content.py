@@ -8,7 +8,7 @@ from typing import Literal
 
 from matchday.compare.comparison import Comparison, FigureScore, PhaseScore
 from matchday.compare.figures import plain
-from matchday.compare.words import percent, rate, seconds
+from matchday.compare.words import figure, interval, percent, pods, rate, seconds
 from matchday.report.record import Event, Record
 from scenarios.outcome import Outcome, PhaseOutcome, Validity
 
@@ -157,23 +157,10 @@ def _score_row(phase: PhaseScore) -> tuple[Cell, ...]:
     return (Cell(phase.name), *(_score(phase.figure(name)) for name in names))
 
 
-def _say(unit: str, value: float | None) -> str:
-    if unit == "pods":
-        return "-" if value is None else f"{value:g}"
-    return {"s": seconds, "rps": rate, "ratio": percent}[unit](value)
-
-
-def _score(figure: FigureScore) -> Cell:
-
-    def say(value: float | None) -> str:
-        return _say(figure.unit, value)
-
-    low, high = say(figure.low), say(figure.high)
-    if low.split()[-1] == high.split()[-1]:
-        low = low.split()[0]  # one unit for both ends
-    note = f"{say(figure.predicted)} ({low} to {high})"
-    mark: Literal["in", "out", ""] = "" if figure.inside is None else "in" if figure.inside else "out"
-    return Cell(say(figure.measured), mark, note)
+def _score(score: FigureScore) -> Cell:
+    mark: Literal["in", "out", ""] = "" if score.inside is None else "in" if score.inside else "out"
+    note = f"{figure(score.predicted, score.unit)} ({interval(score.low, score.high, score.unit)})"
+    return Cell(figure(score.measured, score.unit), mark, note)
 
 
 def _scale_ups(comparison: Comparison) -> Table:
@@ -191,8 +178,8 @@ def _scale_ups(comparison: Comparison) -> Table:
     rows.append(
         (
             Cell("pods at the end"),
-            Cell(_say("pods", replicas.final.predicted)),
-            Cell(_say("pods", replicas.final.measured)),
+            Cell(pods(replicas.final.predicted)),
+            Cell(pods(replicas.final.measured)),
             Cell(""),
         )
     )
@@ -206,7 +193,7 @@ def _outcome_row(phase: PhaseOutcome) -> tuple[Cell, ...]:
         Cell(rate(plain(phase.offered_rps))),
         Cell(rate(plain(phase.goodput_rps))),
         Cell(percent(plain(phase.success_ratio))),
-        *(Cell(seconds(plain(figure))) for figure in (latency.p50, latency.p95, latency.p99)),
+        *(Cell(seconds(plain(value))) for value in (latency.p50, latency.p95, latency.p99)),
     )
 
 

@@ -68,7 +68,12 @@ class LocalTarget:
         self.reloads += result.reloads
         if result.commands or result.reloads:
             words = [str(command) for command in result.commands]
-            self.run.event("controller", "; ".join(words), took_s=result.took_s, reloads=result.reloads)
+            self.run.event(
+                "controller",
+                "; ".join([*words, *result.reasons]),
+                took_s=round(result.took_s, 6),
+                reloads=result.reloads,
+            )
         self.note_replicas()
 
     def is_idle(self, pod: str) -> bool:

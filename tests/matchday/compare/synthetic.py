@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -203,9 +204,11 @@ def validity(verdict: str, planned: int) -> Validity:
     )
 
 
+@cache
 def predicted() -> Outcome:
     return outcome("predicted")
 
 
+@cache
 def measured(verdict: str = "valid", *, slowness: float = 1.03, peak_rps: float = 240) -> Outcome:
     return outcome("measured", slowness=slowness, verdict=verdict, peak_rps=peak_rps)
