@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import pytest
+
+from matchday.commands import rehearse
+from scenarios.errors import ScenarioError
+
+QUICK = Path(__file__).parents[3] / "scenarios" / "quick"
+
+
+def run(path: Path, out: Path, calibration: Path | None = None) -> int:
+    return rehearse.run(path, seed=None, replications=2, out=out, haproxy=None, calibration=calibration, as_json=False)
+
+
+def test_a_wrong_scenario_starts_and_writes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError):
+        run(tmp_path / "no-such", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_calibration_of_another_scenario_starts_and_writes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "calibration.json").write_text("{}")
+    with pytest.raises(ScenarioError, match=r"calibration\.json"):
+        run(QUICK, tmp_path / "out", tmp_path / "calibration.json")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_haproxy_that_is_none_ends_in_one_line_and_a_report(tmp_path: Path) -> None:
+    fake = tmp_path / "haproxy"
+    fake.write_text("#!/bin/sh\necho hello\n")
+    fake.chmod(0o755)
+    with pytest.raises(Exception, match="is not HAProxy"):
+        rehearse.run(QUICK, seed=1, replications=2, out=tmp_path / "out", haproxy=fake, calibration=None, as_json=False)
+    assert (tmp_path / "out" / "report.html").exists()
