@@ -64,9 +64,9 @@ def _run(arguments: argparse.Namespace) -> int:
     runner = environment.create_local_runner()
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, run.stopping.set)
-    # What is alive now stays so: a collector that walks it again and again would make the dispatch late.
-    gc.collect()
-    gc.freeze()
+    # A walk over thousands of outstanding requests makes the dispatch late by 100 ms and more (measured: 170 ms at
+    # 8,000), and finds nothing: requests leave no cycles behind.
+    gc.disable()
     began_cpu_s, began = time.process_time(), time.monotonic()
     runner.start(1, spawn_rate=1)
     reporter = gevent.spawn(_report, run)
