@@ -57,6 +57,8 @@ def _global(process: Process) -> Iterator[str]:
     yield "global"
     yield f"    log stdout len {MAX_LENGTH} format raw local0"
     yield f"    stats socket unix@{name(process.runtime_socket)} mode 600 level admin"
+    # With two threads a hashed pick now and then lets one request more than maxconn onto a server: docs/adr/0005.
+    yield "    nbthread 1"
     yield f"    maxconn {process.maxconn}"
     yield f"    hard-stop-after {milliseconds(process.hard_stop_s)}"
     yield "    mworker-max-reloads 20"

@@ -206,4 +206,4 @@ async def local_target(
         yield target
     finally:
         await target.stop()
-        proxy.stop(grace_s=0.0)
+        proxy.stop(grace_s=0.5)
