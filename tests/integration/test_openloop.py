@@ -1,6 +1,7 @@
 """The generator as a rehearsal runs it: a process, a schedule, a stand-in pod."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -20,7 +21,8 @@ from scenarios.traffic import PhaseSpan, Schedule, save_schedule
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parent.parent.parent
 QUICK = ROOT / "scenarios" / "quick"
-HOST, PORT = "127.71.4.9", 19473
+# Tests in parallel processes have addresses of their own.
+HOST, PORT = f"127.71.{1 + os.getpid() % 250}.9", 19473
 LEAD_S = 2.5
 
 

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 pytestmark = pytest.mark.integration
-HOST, PORT = "127.71.3.9", 19471
+# Tests in parallel processes have addresses of their own.
+HOST, PORT = f"127.71.{1 + os.getpid() % 250}.8", 19471
 BODY_BYTES = 20_000_000  # more than any socket buffer takes at once
 Start = Callable[..., "subprocess.Popen[str]"]
 
