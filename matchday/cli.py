@@ -138,7 +138,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exit as error:
         code = error.exit_code
     except TyperException as error:
-        return _fail(error.format_message(), BAD_INPUT)
+        said = error.format_message()
+        return _fail(said, BAD_INPUT) if said else BAD_INPUT  # without any word the help has been shown already
     except ScenarioError as error:
         return _fail(str(error), BAD_INPUT)
     except BalancerError as error:

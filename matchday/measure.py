@@ -35,7 +35,9 @@ def measured_outcome(
     sent = int(stats.get("sent", sum(attempt.attempt == 0 for attempt in attempts)))
     surprises = [death for replica_set in target.sets.values() for death in replica_set.unexpected_deaths]
     if stats.get("dropped"):
-        surprises.append(f"{stats['dropped']} requests were not sent: too many were outstanding")
+        surprises.append(
+            f"{stats['dropped']} requests were not sent: too many were outstanding, or the generator was out of sockets"
+        )
     last_s = attempts[-1].intended_s if attempts else 0.0
     validity = judge(
         planned=len(schedule.intended_s),

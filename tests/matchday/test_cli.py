@@ -65,6 +65,13 @@ def test_a_wrong_command_line_is_one_line_and_code_2(
     assert err.count("\n") == 1
 
 
+def test_no_words_at_all_show_the_help_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    captured = capsys.readouterr()
+    assert "rehearse" in captured.out
+    assert captured.err == ""
+
+
 def test_the_version_is_the_distributions() -> None:
     done = subprocess.run([sys.executable, "-m", "matchday", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.strip().count(".") == 2
