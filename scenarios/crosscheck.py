@@ -115,7 +115,7 @@ def _check_phases(phases: Sequence[Phase], mistakes: Mistakes) -> None:
         start_s = end_s if phase.at is None else phase.at
         if not math.isclose(start_s, end_s, rel_tol=1e-9, abs_tol=1e-6):
             before = f"where {phases[index - 1].name} ends" if index else "the first phase"
-            how = "overlap" if start_s < end_s else "a gap"
+            how = "an overlap" if start_s < end_s else "a gap"
             mistakes.scenario((*at, index, "at"), f"{start_s:g}s", f"{end_s:g}s, {before}; this makes {how}")
         end_s = start_s + phase.duration
 

@@ -1,0 +1,79 @@
+"""What only the whole of scenario.yaml shows. Most whole messages are in test_load.py."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.scenarios.conftest import Copy
+
+
+def rest(quick: Copy) -> list[str]:
+    """Each mistake without its file and line."""
+    return [line.split(": ", 1)[1] for line in quick.mistakes()]
+
+
+def test_phases_may_say_where_they_start_when_they_are_right(quick: Copy) -> None:
+    quick.edit("scenario.yaml", "name: surge,", "name: surge, at: 20s,")
+    quick.edit("scenario.yaml", "name: whistle,", "name: whistle, at: 1m20s,")
+    assert quick.load().warnings == ()
+
+
+def test_one_wrong_length_is_one_mistake_however_many_phases_follow(quick: Copy) -> None:
+    quick.edit("scenario.yaml", "name: surge,", "name: surge, at: 20s,")
+    quick.edit("scenario.yaml", "name: whistle,", "name: whistle, at: 80s,")
+    quick.edit("scenario.yaml", "warm-up, duration: 20s", "warm-up, duration: 25s")
+    assert rest(quick) == ["traffic.phases[1].at: 20s: 25s, where warm-up ends; this makes an overlap"]
+
+
+def test_a_load_of_nothing_is_refused(quick: Copy) -> None:
+    for old in (
+        "duration: 60s, rps: 240",
+        "name: whistle, duration: 20s, rps: 12",
+        "name: warm-up, duration: 20s, rps: 12",
+    ):
+        quick.edit("scenario.yaml", old, old.rpartition(" ")[0] + " 0")
+    assert rest(quick) == ["traffic.phases: 0 requests in all: rates that make at least one request"]
+
+
+@pytest.mark.parametrize(
+    ("change", "mistake"),
+    [
+        ('path: "/live/{key}"', "traffic.requests[0].keys: missing: more than 1"),
+        ('path: "/live/{key}", keys: 1', "traffic.requests[0].keys: 1: more than 1"),
+        ("path: /live, keys: 5", "traffic.requests[0].path: /live: a path with {key}, since `keys` is given"),
+    ],
+)
+def test_keys_and_their_place_in_the_path_go_together(quick: Copy, change: str, mistake: str) -> None:
+    quick.edit("scenario.yaml", "path: /live", change)
+    if "{key}" in change:
+        quick.edit("scenario.yaml", "/live:", '"/live/{key}":')
+    assert rest(quick) == [mistake]
+
+
+def test_a_misspelt_path_is_told_once_and_not_from_both_sides(quick: Copy) -> None:
+    quick.edit("scenario.yaml", "    /live:", "    /life:")
+    assert rest(quick) == [
+        "traffic.requests[0].path: /live: a path that workload.paths describes; did you mean `/life`?",
+    ]
+
+
+def test_the_pods_of_a_command_cannot_be_slowed(quick: Copy) -> None:
+    quick.edit("scenario.yaml", "workers: 8", 'command: [serve, "{host}:{port}"]')
+    quick.edit("scenario.yaml", "cost:", "disturbances:\n  - {at: 30s, slow: {factor: 3, duration: 5s}}\ncost:")
+    text = "kill; only the stand-in's pods can be slowed, and workload.command replaces it"
+    assert rest(quick) == [f"disturbances[0].slow: slow: {text}"]
+
+
+def test_no_more_pods_are_slowed_than_there_can_be(quick: Copy) -> None:
+    quick.edit(
+        "scenario.yaml", "cost:", "disturbances:\n  - {at: 30s, slow: {pods: 11, factor: 3, duration: 5s}}\ncost:"
+    )
+    assert rest(quick) == ["disturbances[0].slow.pods: 11: at most 10, all the pods there can ever be"]
+
+
+def test_a_trace_played_for_ever_is_too_much(match_day: Copy) -> None:
+    match_day.edit("scenario.yaml", "speed: 40", "speed: 0.0001")
+    assert rest(match_day) == ["traffic.trace: 1.4e+10 requests in all: at most 50,000,000 in one run"]

@@ -1,0 +1,227 @@
+"""The schedule: exact in its integral, split by cause."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import integrate, stats
+
+from scenarios.load import LoadedScenario, load_scenario
+from scenarios.schema import Request, Traffic
+from scenarios.traffic import PhaseSpan, Rate, build_schedule, load_schedule, phase_spans, rate_of, save_schedule
+
+LIBRARY = Path(__file__).parents[2] / "scenarios"
+QUICK = load_scenario(LIBRARY / "quick")
+MATCH_DAY = load_scenario(LIBRARY / "match-day")
+
+Floats = NDArray[np.float64]
+rates = st.floats(0, 500) | st.just(0.0)
+pieces = st.lists(st.tuples(st.floats(0.01, 60), rates, rates), min_size=1, max_size=6)
+
+
+def rate(*of: tuple[float, float, float]) -> Rate:
+    """Pieces of (length, from, to)."""
+    lengths, first, last = (np.array(side, dtype=np.float64) for side in zip(*of, strict=True))
+    return Rate(np.concatenate(([0.0], np.cumsum(lengths))), first, last)
+
+
+def scenario_with(**traffic: Any) -> LoadedScenario:
+    """quick with another load."""
+    content = {"requests": [{"host": "tv.example", "path": "/live"}], **traffic}
+    changed = QUICK.scenario.model_copy(update={"traffic": Traffic.model_validate(content)})
+    return dataclasses.replace(QUICK, scenario=changed)
+
+
+def phases(*of: tuple[str, Any]) -> list[dict[str, Any]]:
+    return [{"name": f"p{n}", "duration": length, "rps": rps} for n, (length, rps) in enumerate(of)]
+
+
+@given(pieces)
+def test_inversion_undoes_the_integral(of: list[tuple[float, float, float]]) -> None:
+    bent = rate(*of)
+    total = float(bent.expected()[-1])
+    counts = np.linspace(0, total, 50, endpoint=False)[1:] if total > 1e-3 else np.empty(0)
+    times = bent.when(counts)
+    assert np.all(np.diff(times) >= 0)
+    np.testing.assert_allclose(bent.count(times), counts, rtol=1e-6, atol=1e-6 * max(1.0, total))
+
+
+@given(pieces, st.floats(0, 1))
+def test_expected_count_agrees_with_quadrature(of: list[tuple[float, float, float]], share: float) -> None:
+    bent = rate(*of)
+    until = share * float(bent.edge_s[-1])
+
+    def at(time: float) -> float:
+        piece = min(int(np.searchsorted(bent.edge_s, time, side="right")) - 1, len(of) - 1)
+        length, first, last = of[piece]
+        return first + (last - first) * (time - float(bent.edge_s[piece])) / length
+
+    inner = [float(edge) for edge in bent.edge_s[1:-1] if edge < until]
+    area = integrate.quad(at, 0.0, until, points=inner or None, limit=200)[0]
+    assert float(bent.count(np.array([until]))[0]) == pytest.approx(area, rel=1e-6, abs=1e-6)
+
+
+def test_a_ramp_from_zero_is_inverted_in_closed_form() -> None:
+    counts = np.array([0.5, 1.0, 8.0, 49.9])
+    np.testing.assert_allclose(rate((10.0, 0.0, 10.0)).when(counts), np.sqrt(2 * counts), rtol=1e-12)
+
+
+def test_a_ramp_to_zero_is_inverted_in_closed_form() -> None:
+    counts = np.array([0.5, 10.0, 49.9])
+    np.testing.assert_allclose(rate((10.0, 10.0, 0.0)).when(counts), 10 - np.sqrt(100 - 2 * counts), rtol=1e-9)
+
+
+def test_nothing_arrives_while_the_rate_is_zero() -> None:
+    loaded = scenario_with(phases=phases(("10s", 50), ("30s", 0), ("10s", 50)))
+    times = build_schedule(loaded, 3).intended_s
+    assert not np.any((times >= 10) & (times < 40))
+    assert np.any(times < 10)
+    assert np.any(times > 40)
+
+
+@given(pieces, st.sampled_from(["poisson", "even", {"bursty": {"burst": 3}}]), st.integers(0, 2**32 - 1))
+def test_arrivals_ascend_within_the_schedule_and_their_phases(
+    of: list[tuple[float, float, float]], arrivals: Any, seed: int
+) -> None:
+    loaded = scenario_with(arrivals=arrivals, phases=phases(*((f"{a:.3f}s", [b, c]) for a, b, c in of if a >= 0.01)))
+    schedule = build_schedule(loaded, seed)
+    assert np.all(np.diff(schedule.intended_s) >= 0)
+    assert np.all((schedule.intended_s >= 0) & (schedule.intended_s < schedule.duration_s))
+    inside = [np.sum((schedule.intended_s >= p.start_s) & (schedule.intended_s < p.end_s)) for p in schedule.phases]
+    assert sum(inside) == len(schedule.intended_s)
+    bent = rate_of(loaded)
+    for span, count in zip(schedule.phases, inside, strict=True):
+        before, after = bent.count(np.array([span.start_s, span.end_s]))
+        if arrivals == "even":
+            assert abs(count - (after - before)) <= 1 + 1e-6
+        elif after - before == 0:
+            assert count == 0
+
+
+@pytest.mark.parametrize(
+    ("duration", "rps", "n"), [("10s", 12, 120), ("1s", 2.5, 2), ("1s", 3.5, 3), ("5s", [0, 10], 25)]
+)
+def test_even_arrivals_stand_in_the_middle_of_their_share(duration: str, rps: Any, n: int) -> None:
+    loaded = scenario_with(arrivals="even", phases=phases((duration, rps)))
+    times = build_schedule(loaded, 1).intended_s
+    assert len(times) == n
+    np.testing.assert_allclose(rate_of(loaded).count(times), np.arange(n) + 0.5, rtol=1e-9)
+
+
+def test_poisson_counts_have_the_mean_and_the_variance_of_the_integral() -> None:
+    loaded = scenario_with(phases=phases(("4s", [10, 40])))
+    counts = np.array([len(build_schedule(loaded, seed).intended_s) for seed in range(600)])
+    assert counts.mean() == pytest.approx(100, abs=4 * 10 / np.sqrt(600))
+    assert counts.var() == pytest.approx(100, rel=0.25)
+
+
+def test_poisson_gaps_on_the_integrated_clock_are_exponential() -> None:
+    loaded = scenario_with(phases=phases(("60s", [5, 200]), ("60s", 100), ("60s", [200, 0])))
+    gaps = np.diff(rate_of(loaded).count(build_schedule(loaded, 1998).intended_s))
+    assert stats.kstest(gaps, "expon").pvalue > 0.01
+
+
+def test_bursts_keep_the_mean_rate_and_share_an_instant() -> None:
+    loaded = scenario_with(arrivals={"bursty": {"burst": 5}}, phases=phases(("1000s", 100)))
+    times = build_schedule(loaded, 1).intended_s
+    instants, sizes = np.unique(times, return_counts=True)
+    assert len(times) == pytest.approx(100_000, rel=0.03)
+    assert sizes.mean() == pytest.approx(5, rel=0.03)
+    assert len(instants) == pytest.approx(20_000, rel=0.03)
+
+
+def test_the_request_mix_moves_no_arrival() -> None:
+    one = scenario_with(phases=phases(("30s", 60)))
+    kinds = [Request(host="tv.example", path="/live"), Request(host="tv.example", path="/u/{key}", keys=9, weight=3)]
+    other = scenario_with(
+        phases=phases(("30s", 60)), requests=[k.model_dump(exclude={"timeout", "backoff"}) for k in kinds]
+    )
+    np.testing.assert_array_equal(build_schedule(one, 5).intended_s, build_schedule(other, 5).intended_s)
+    np.testing.assert_array_equal(build_schedule(one, 5).client, build_schedule(other, 5).client)
+
+
+def test_more_clients_move_no_arrival_and_no_kind_of_request() -> None:
+    one, other = scenario_with(phases=phases(("30s", 60))), scenario_with(phases=phases(("30s", 60)), clients=50)
+    few, many = build_schedule(one, 5), build_schedule(other, 5)
+    np.testing.assert_array_equal(few.intended_s, many.intended_s)
+    np.testing.assert_array_equal(few.request, many.request)
+    assert few.client.max() == 0
+    assert set(many.client.tolist()) == set(range(50))
+
+
+def test_a_longer_last_phase_only_adds_arrivals() -> None:
+    short = build_schedule(scenario_with(phases=phases(("10s", 60), ("10s", 20))), 5)
+    long = build_schedule(scenario_with(phases=phases(("10s", 60), ("50s", 20))), 5)
+    np.testing.assert_allclose(long.intended_s[: len(short.intended_s)], short.intended_s)
+
+
+def test_requests_are_mixed_by_weight_and_keys_are_uniform() -> None:
+    requests = [
+        {"host": "tv.example", "path": "/a", "weight": 3},
+        {"host": "tv.example", "path": "/u/{key}", "weight": 1, "keys": 4},
+    ]
+    schedule = build_schedule(scenario_with(phases=phases(("100s", 400)), requests=requests), 2)
+    assert float(np.mean(schedule.request == 1)) == pytest.approx(0.25, abs=0.01)
+    keys = schedule.key[schedule.request == 1]
+    assert stats.chisquare(np.bincount(keys, minlength=4)).pvalue > 0.001
+    assert set(schedule.key[schedule.request == 0].tolist()) == {0}
+
+
+def test_a_schedule_is_a_function_of_scenario_and_seed() -> None:
+    np.testing.assert_array_equal(build_schedule(QUICK, 1).intended_s, build_schedule(QUICK, 1).intended_s)
+    assert len(build_schedule(QUICK, 1).intended_s) != len(build_schedule(QUICK, 2).intended_s)
+
+
+def test_a_trace_is_scaled_to_its_peak_and_played_faster() -> None:
+    bent = rate_of(MATCH_DAY)
+    assert bent.peak(0, 360) == pytest.approx(200)
+    assert float(bent.edge_s[-1]) == 360.0
+    assert MATCH_DAY.trace is not None
+    counts = np.array([count for _, count in MATCH_DAY.trace])
+    np.testing.assert_allclose(bent.from_rps, counts / counts.max() * 200)
+
+
+def test_a_trace_that_is_not_scaled_keeps_its_number_of_requests() -> None:
+    loaded = dataclasses.replace(
+        scenario_with(trace={"file": "t.csv", "speed": 60}), trace=(("00:00", 90.0), ("00:01", 30.0))
+    )
+    bent = rate_of(loaded)
+    assert bent.from_rps.tolist() == [90.0, 30.0]
+    assert float(bent.expected()[-1]) == 120.0
+    assert phase_spans(loaded) == (PhaseSpan("trace", 0.0, 2.0, surge=True),)
+
+
+def test_phases_of_a_trace_end_where_the_next_begins() -> None:
+    spans = phase_spans(MATCH_DAY)
+    assert [span.name for span in spans][:3] == ["before", "first half", "half-time"]
+    assert [span.start_s for span in spans][:3] == [0.0, 45.0, 117.0]
+    assert all(one.end_s == other.start_s for one, other in itertools.pairwise(spans))
+    assert spans[-1].end_s == 360.0
+
+
+def test_a_surge_is_what_reaches_half_of_the_highest_rate_unless_said_otherwise() -> None:
+    content = phases(("10s", 12), ("5s", [12, 240]), ("10s", 240), ("5s", [119, 20]), ("5s", [120, 20]))
+    marked = [phase.surge for phase in phase_spans(scenario_with(phases=content))]
+    assert marked == [False, True, True, False, True]
+    content[0]["surge"], content[2]["surge"] = True, False
+    marked = [phase.surge for phase in phase_spans(scenario_with(phases=content))]
+    assert marked == [True, True, False, False, True]
+
+
+def test_a_saved_schedule_is_read_back_as_it_was(tmp_path: Path) -> None:
+    schedule = build_schedule(MATCH_DAY, 4)
+    save_schedule(schedule, tmp_path / "schedule.npz")
+    again = load_schedule(tmp_path / "schedule.npz")
+    for name in ("intended_s", "request", "key", "client"):
+        before, after = getattr(schedule, name), getattr(again, name)
+        np.testing.assert_array_equal(before, after)
+        assert before.dtype == after.dtype
+    assert (again.phases, again.duration_s) == (schedule.phases, schedule.duration_s)
