@@ -8,8 +8,9 @@ import simpy
 
 from balancer.policy.hpa import HpaSpec, Memory, Sample
 from balancer.policy.hpa_decide import decide
+from balancer.policy.podview import SYNC_OFFSET_S
 from sim.controlplane.deployment import ReplicaSet
-from sim.controlplane.metrics import SYNC_OFFSET_S, Metrics
+from sim.controlplane.metrics import Metrics
 
 
 class Autoscaler:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from balancer.policy.objects import Probe
+from balancer.policy.podview import deletion_rank
 from sim.pod import Pod
 
 
@@ -41,13 +42,5 @@ def ready_at_s(probe: Probe, started_s: float, up_s: float) -> float:
 
 
 def deletion_order(replicas: Sequence[Replica], now_s: float) -> list[Replica]:
-    """Which pods a scale-down takes first: not ready ones, then the most recently ready by log2 buckets of age.
-
-    Within a bucket the youngest goes first. Source: Kubernetes, controller_utils.go, ActivePodsWithRanks.
-    """
-
-    def rank(replica: Replica) -> tuple[bool, int, float, int]:
-        age_s = 0.0 if replica.ready_since_s is None else now_s - replica.ready_since_s
-        return replica.ready, int(age_s).bit_length(), -replica.created_s, -replica.ordinal
-
-    return sorted(replicas, key=rank)
+    """Which pods a scale-down takes first; of those created at one moment the last."""
+    return sorted(replicas, key=lambda r: (*deletion_rank(r.ready_since_s, r.created_s, now_s), -r.ordinal))

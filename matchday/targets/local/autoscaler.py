@@ -5,24 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from balancer.policy.hpa import HpaSpec, Memory, PodSample, Sample
 from balancer.policy.hpa_decide import decide
 from balancer.policy.objects import Deployment
+from balancer.policy.podview import SYNC_OFFSET_S, Reading, Readings, next_readings, pod_sample
 from matchday.targets.local.pod import Pod
 from matchday.targets.local.procfs import cpu_s_by_session
 from matchday.targets.local.replicaset import ReplicaSet
 from scenarios.schema import Cluster
-from sim.controlplane.metrics import SYNC_OFFSET_S
-
-
-@dataclass(frozen=True)
-class Reading:
-    """CPU seconds a pod had used in all at `at` (monotonic)."""
-
-    at: float
-    cpu_s: float
 
 
 class Metrics:
@@ -30,40 +21,30 @@ class Metrics:
 
     def __init__(self) -> None:
         self.pods_cpu_s = 0.0
-        self._last: dict[int, tuple[Reading | None, Reading]] = {}
+        self._readings: dict[int, Readings] = {}
 
     def scrape(self, pods: list[Pod]) -> None:
         """Read every live pod; a pod that is gone is forgotten."""
         used = cpu_s_by_session()
         now = time.monotonic()
-        fresh: dict[int, tuple[Reading | None, Reading]] = {}
+        fresh: dict[int, Readings] = {}
         for pod in pods:
-            if pod.child is None or pod.child.pid not in used:
-                continue
-            reading = Reading(now, used[pod.child.pid])
-            before = self._last.get(pod.child.pid)
-            self.pods_cpu_s += reading.cpu_s - (before[1].cpu_s if before else 0.0)
-            fresh[pod.child.pid] = (before[1] if before else None, reading)
-        self._last = fresh
+            if pod.child is not None and pod.child.pid in used:
+                before = self._readings.get(pod.child.pid)
+                reading = Reading(now, used[pod.child.pid])
+                self.pods_cpu_s += reading.cpu_s - (before.last.cpu_s if before else 0.0)
+                fresh[pod.child.pid] = next_readings(before, reading)
+        self._readings = fresh
 
     def sample(self, pod: Pod, deployment: Deployment) -> PodSample:
         """The pod as the HPA sees it now."""
-        first, last = self._last.get(pod.child.pid, (None, None)) if pod.child else (None, None)
-        usage = None
-        if first is not None and last is not None:
-            # Source: metrics-server keeps nano-cores and the API rounds up to milli-cores; /proc counts 10 ms ticks.
-            usage = round(1000 * (last.cpu_s - first.cpu_s) / (last.at - first.at))
-        return PodSample(
-            name=pod.name,
-            phase="Pending" if pod.started is None else "Running",
-            deleting=pod.deleting,
-            ready=pod.ready_since is not None,
-            ready_since_s=pod.ready_since if pod.ready_since is not None else pod.started,
+        return pod_sample(
+            pod.name,
             started_s=pod.started,
+            ready_since_s=pod.ready_since,
+            deleting=pod.deleting,
             cpu_request_milli=deployment.cpu_request_milli,
-            cpu_usage_milli=usage,
-            sample_at_s=last.at if usage is not None and last is not None else None,
-            window_s=last.at - first.at if first is not None and last is not None else 0.0,
+            readings=self._readings.get(pod.child.pid) if pod.child else None,
         )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from balancer.policy.objects import Endpoint
+from balancer.policy.podview import deletion_rank
 from matchday.errors import EnvironmentFailedError
 from matchday.targets.local.pod import Pod, PodTemplate
 
@@ -165,14 +166,5 @@ class ReplicaSet:
 
 
 def deletion_order(pods: list[Pod], now: float) -> list[Pod]:
-    """Which pods a scale-down takes first: not ready ones, then the most recently ready by log2 buckets of age.
-
-    Source: Kubernetes controller_utils.go, ActivePodsWithRanks: unassigned and not-ready first, then younger
-    readiness (logarithmic buckets), then younger creation.
-    """
-
-    def rank(pod: Pod) -> tuple[bool, int, float]:
-        age_s = 0.0 if pod.ready_since is None else now - pod.ready_since
-        return pod.ready, int(age_s).bit_length(), -pod.created
-
-    return sorted(pods, key=rank)
+    """Which pods a scale-down takes first."""
+    return sorted(pods, key=lambda pod: deletion_rank(pod.ready_since, pod.created, now))
