@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from matchday.calibrate import calibrate
 from matchday.display import Display
-from matchday.errors import InterruptedRunError
+from matchday.errors import EnvironmentFailedError, InterruptedRunError
 from matchday.measure import measured_outcome
 from matchday.report.record import read_model
 from matchday.rundir import RunDirectory
@@ -48,11 +48,11 @@ class Rehearsal:
 
     def calibrate(self) -> Calibration:
         """Bring the target up, measure it at low load, take it down."""
-        return _until_signalled(self._calibrate())
+        return until_signalled(self._calibrate())
 
     def rehearse(self, given: Calibration | None) -> None:
         """All stages, with this calibration or a fresh one; raises what ended it early."""
-        _until_signalled(self._rehearse(given))
+        until_signalled(self._rehearse(given))
 
     async def _calibrate(self) -> Calibration:
         async with self._target() as target:
@@ -122,8 +122,11 @@ class Rehearsal:
         self.display.say(f"prediction frozen before the first surge request: sha256 {digest}")
 
 
-def _until_signalled(work: Coroutine[None, None, T]) -> T:
-    """Run in an event loop; SIGINT, SIGTERM and SIGHUP cancel it, which comes out as InterruptedRunError."""
+def until_signalled(work: Coroutine[None, None, T]) -> T:
+    """Run in an event loop; SIGINT, SIGTERM and SIGHUP cancel it, which comes out as InterruptedRunError.
+
+    What the operating system refuses on the way (a full disk, too many processes) is EnvironmentFailedError.
+    """
 
     async def guarded() -> T:
         task = asyncio.current_task()
@@ -139,6 +142,9 @@ def _until_signalled(work: Coroutine[None, None, T]) -> T:
         raise InterruptedRunError(
             "interrupted; what was measured is kept, every process of the run has been ended"
         ) from error
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise EnvironmentFailedError(f"{where}{error.strerror or error}") from error
 
 
 def given_calibration(path: Path, loaded: LoadedScenario) -> Calibration:

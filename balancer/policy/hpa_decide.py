@@ -15,7 +15,7 @@ from balancer.policy.hpa_normalise import (
 
 
 def decide(spec: HpaSpec, memory: Memory, sample: Sample, now_s: float) -> Decision:
-    """One sync. Source of every rule: Kubernetes 1.34, pkg/controller/podautoscaler (facts in docs/hpa.md)."""
+    """One sync. Source of every rule: Kubernetes 1.34, pkg/controller/podautoscaler."""
     current = sample.spec_replicas
     if not memory.recommendations:
         memory = replace(memory, recommendations=((now_s, current),))
