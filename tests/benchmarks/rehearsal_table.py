@@ -55,11 +55,20 @@ def row(run: Path) -> Row:
 
 
 def table(rows: list[Row]) -> str:
-    lines = [
-        "| run | mean | p50 | p95 | goodput | pods at the end, predicted / measured | scale-ups apart by at most "
-        "| figures inside | reloads | failed by endpoint changes | validity |",
-        "|" + " --- |" * 11,
-    ]
+    head = (
+        "run",
+        "mean",
+        "p50",
+        "p95",
+        "goodput",
+        "pods at the end, predicted / measured",
+        "scale-ups apart by at most",
+        "figures inside",
+        "reloads",
+        "failed by endpoint changes",
+        "validity",
+    )
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     for number, r in enumerate(rows, start=1):
         lines.append(
             f"| {number} | {r.mean:.1%} | {r.p50:.1%} | {r.p95:.1%} | {100 * r.goodput:.2f} points "
