@@ -1,6 +1,7 @@
 import asyncio
 import http.client
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -76,3 +77,26 @@ def test_a_dead_haproxy_ends_what_is_under_way(quick: LoadedScenario, tmp_path: 
 
     with pytest.raises(EnvironmentFailedError, match="HAProxy died"):
         asyncio.run(play())
+
+
+@pytest.mark.integration
+def test_a_users_own_server_can_be_the_pod(quick: LoadedScenario, tmp_path: Path) -> None:
+    files = tmp_path / "site"
+    files.mkdir()
+    for name in ("ready", "live"):
+        (files / name).write_text("mine")
+    scenario = quick.directory / "scenario.yaml"
+    command = f'["{sys.executable}", -m, http.server, --bind, "{{host}}", --directory, "{files}", "{{port}}"]'
+    scenario.write_text(scenario.read_text().replace("  workers: 8\n", f"  workers: 8\n  command: {command}\n"))
+    own = load_scenario(quick.directory)
+    assert own.scenario.workload.command is not None
+
+    async def play() -> None:
+        run = RunDirectory.create(own, tmp_path / "run")
+        async with local_target(own, run, None, 1, Display(as_json=True)) as target:
+            assert await asyncio.to_thread(get, target.address) == 200
+            pids = [pod.child.pid for pod in target.pods() if pod.child is not None]
+            assert all(b"http.server" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids)
+        run.close()
+
+    asyncio.run(play())
