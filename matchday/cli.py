@@ -131,6 +131,18 @@ def compare(
     return verb.run(run_dir, prediction, measurement, as_json=as_json)
 
 
+@app.command("hpa-dry-run", epilog="Example: `matchday hpa-dry-run --hpa hpa.yaml --samples syncs.jsonl`")
+def hpa_dry_run(
+    hpa: Annotated[Path, typer.Option(help="A file with one HorizontalPodAutoscaler (autoscaling/v2).")],
+    samples: Annotated[Path, typer.Option(help="JSON lines, one HPA sync each.")],
+    as_json: AsJson = False,
+) -> int:
+    """Say what the autoscaler would do at each recorded sync, and why."""
+    from matchday.commands import hpa_dry_run as verb
+
+    return verb.run(hpa, samples, as_json=as_json)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; the only place where an error becomes a line on stderr and an exit code."""
     try:

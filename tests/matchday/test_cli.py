@@ -11,7 +11,7 @@ from matchday.errors import EnvironmentFailedError, InterruptedRunError
 from scenarios.errors import ScenarioError
 
 QUICK = Path(__file__).parents[2] / "scenarios" / "quick"
-VERBS = ("check", "predict", "calibrate", "rehearse", "compare")
+VERBS = ("check", "predict", "calibrate", "rehearse", "compare", "hpa-dry-run")
 
 
 @pytest.mark.parametrize("verb", VERBS)
