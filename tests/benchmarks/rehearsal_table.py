@@ -93,7 +93,7 @@ def main(runs: list[Path]) -> None:
     rows = [row(run) for run in runs]
     page = (
         "# Five rehearsals in a row\n\n"
-        "`make rehearse` five times, one after the other, on two cores, by `tests/benchmarks/rehearsal_table.py`. Errors are "
+        "`make rehearse` five times, one after the other, on two cores; written by `tests/benchmarks/rehearsal_table.py`. Errors are "
         "|predicted - measured| / measured in the surge phase, goodput as a share of offered.\n\n"
         f"{table(rows)}\n\n{medians(rows)}\n"
     )
