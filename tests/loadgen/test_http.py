@@ -1,5 +1,6 @@
 """One attempt against servers that answer, stall, refuse and break off."""
 
+import resource
 import socket
 from collections.abc import Callable, Iterator
 
@@ -80,6 +81,17 @@ def test_connections_come_from_the_clients_own_address(peer: Peer) -> None:
     assert peer.connections[0][0] == "127.0.9.8"
 
 
+@pytest.fixture
+def many_descriptors() -> Iterator[None]:
+    """What an ordinary user's soft limit of open files does not allow, the hard one does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert hard >= 2048, f"this machine allows {hard} open files, the test needs 2048"
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2048), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("many_descriptors")
 def test_descriptors_beyond_1023_are_still_kept_alive(peer: Peer) -> None:
     taken = [socket.socket() for _ in range(1100)]
     try:

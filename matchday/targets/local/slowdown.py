@@ -17,9 +17,11 @@ async def set_slowdown(address: str, port: int, factor: float, duration_s: float
     try:
         async with asyncio.timeout(2.0):
             reader, writer = await asyncio.open_connection(address, port)
-            writer.write(head.encode() + body)
-            answer = await reader.readline()
-            writer.close()
+            try:
+                writer.write(head.encode() + body)
+                answer = await reader.readline()
+            finally:
+                writer.close()
     except (OSError, TimeoutError) as error:
         raise EnvironmentFailedError(f"the pod at {address}:{port} cannot be slowed: {error}") from error
     if b" 200 " not in answer:
