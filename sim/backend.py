@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 import simpy
 
 from balancer.policy.config import BackendSettings
-from sim.clock import after
+from sim.clock import Clock
 from sim.hashing import avalanche
 from sim.picks import Load, StaticMap, Turns, turns_picker
 from sim.pod import Pod
@@ -115,7 +115,7 @@ class Backend:
 
     def __init__(
         self,
-        env: simpy.Environment,
+        env: Clock,
         settings: BackendSettings,
         waited: Observer = _ignore,
         served: Observer = _ignore,
@@ -202,7 +202,7 @@ class Backend:
         attempt.queue, attempt.queued_s, attempt.server = queue, now, None
         limit_s = self.settings.timeouts.queue_s
         if now + limit_s < attempt.deadline_s:
-            after(self.env, limit_s, lambda: self._queue_timeout(attempt, now))
+            self.env.after(limit_s, lambda: self._queue_timeout(attempt, now))
 
     def _queue_timeout(self, attempt: Attempt, queued_s: float) -> None:
         if attempt.queue is not None and attempt.queued_s == queued_s:
@@ -221,11 +221,11 @@ class Backend:
         self._picker.moved(server)
         attempt.server, attempt.slot_s = server, now
         if not server.pod.accept(attempt):
-            after(self.env, REFUSAL_S, lambda: self._refused(attempt))
+            self.env.after(REFUSAL_S, lambda: self._refused(attempt))
             return
         limit_s = self.settings.timeouts.server_s
         if now + limit_s < attempt.deadline_s:
-            after(self.env, limit_s, lambda: self._server_timeout(attempt))
+            self.env.after(limit_s, lambda: self._server_timeout(attempt))
 
     def _server_timeout(self, attempt: Attempt) -> None:
         """HAProxy answers 504; the pod works on."""
@@ -248,7 +248,7 @@ class Backend:
             self._dispatch(attempt, avoid=server)
         else:
             wait_s = min(_TURN_AROUND_S, self.settings.timeouts.connect_s)
-            after(self.env, wait_s, lambda: self._retry(attempt, server))
+            self.env.after(wait_s, lambda: self._retry(attempt, server))
 
     def _retry(self, attempt: Attempt, avoid: Server) -> None:
         if attempt.fate is None:

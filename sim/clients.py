@@ -9,7 +9,7 @@ import simpy
 from scenarios.schema import Request
 from scenarios.traffic import Schedule
 from sim.backend import Attempt, Fate
-from sim.clock import after
+from sim.clock import Clock
 from sim.proxy import Destination, Proxy
 from sim.trace import Trace
 from sim.weather import Weather
@@ -20,7 +20,7 @@ class Clients:
 
     def __init__(
         self,
-        env: simpy.Environment,
+        env: Clock,
         proxy: Proxy,
         mix: Sequence[Request],
         schedule: Schedule,
@@ -77,7 +77,7 @@ class Clients:
                 attempt.draws = self.weather.draws(number, i, destination.draws)
         self.proxy.submit(destination, self._client[i], attempt)
         if attempt.fate is None:
-            after(env, patience_s, lambda: attempt.end("client_timeout"))
+            env.after(patience_s, lambda: attempt.end("client_timeout"))
         return attempt
 
     def _record(self, i: int, fate: Fate, end_s: float) -> None:

@@ -1,16 +1,49 @@
-"""SimPy's clock with a call at a later moment."""
+"""SimPy's clock with calls at exact moments.
+
+At one moment control-plane events come first (SimPy's own priority), then arrivals, then the data plane's
+timers, each in the order they were scheduled. The compiled kernel keeps the same order, which is what makes its
+fates comparable request by request.
+"""
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable
+from typing import Any
 
 import simpy
+from simpy.events import NORMAL, Event
+
+CONTROL = int(NORMAL)
+ARRIVAL = CONTROL + 1
+DATA = CONTROL + 2
 
 
-def after(env: simpy.Environment, delay_s: float, action: Callable[[], object]) -> None:
-    """Call `action` once, `delay_s` from now. There is no cancelling: an action checks that it still matters."""
+class Clock(simpy.Environment):
+    """A SimPy environment. Its own timeouts add a delay to `now`, which can miss an absolute time by a rounding."""
 
-    def call(_event: simpy.Event) -> None:
-        action()
+    def at(self, time_s: float, action: Callable[[], object], priority: int = CONTROL) -> None:
+        """Call `action` once, at exactly `time_s` (not before now). There is no cancelling: it checks that it still matters."""
+        event = Event(self)
+        event._ok, event._value = True, None  # noqa: SLF001 - what simpy.Timeout does to be triggered already
 
-    env.timeout(delay_s).callbacks.append(call)
+        def call(_event: Event) -> None:
+            action()
+
+        event.callbacks.append(call)
+        self._insert(event, time_s, priority)
+
+    def after(self, delay_s: float, action: Callable[[], object], priority: int = DATA) -> None:
+        """Call `action` once, `delay_s` from now, as a timer of the data plane unless told otherwise."""
+        self.at(self.now + delay_s, action, priority)
+
+    def until(self, time_s: float) -> Event:
+        """An event for a process to wait for: it happens at exactly `time_s`."""
+        event = Event(self)
+        event._ok, event._value = True, None  # noqa: SLF001 - as above
+        self._insert(event, time_s, CONTROL)
+        return event
+
+    def _insert(self, event: Event, time_s: float, priority: int) -> None:
+        entry: Any = (max(time_s, self.now), priority, next(self._eid), event)
+        heapq.heappush(self._queue, entry)

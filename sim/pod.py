@@ -12,7 +12,7 @@ from typing import Protocol
 
 import simpy
 
-from sim.clock import after
+from sim.clock import Clock
 
 _SHORTEST_S = 1e-6
 
@@ -30,7 +30,7 @@ class Job(Protocol):
 class Pod:
     """What both disciplines share: life, slowness and the CPU meter. All times in seconds, CPU in cores."""
 
-    def __init__(self, env: simpy.Environment, name: str, idle_cores: float = 0.0) -> None:
+    def __init__(self, env: Clock, name: str, idle_cores: float = 0.0) -> None:
         self.env, self.name, self.idle_cores = env, name, idle_cores
         self.alive = True
         self.slow_factor = 1.0
@@ -95,7 +95,7 @@ class WorkerPod(Pod):
     A request's CPU is burnt evenly over its service time.
     """
 
-    def __init__(self, env: simpy.Environment, name: str, workers: int, idle_cores: float = 0.0) -> None:
+    def __init__(self, env: Clock, name: str, workers: int, idle_cores: float = 0.0) -> None:
         super().__init__(env, name, idle_cores)
         self._free = workers
         self._waiting: deque[Job] = deque()
@@ -112,7 +112,7 @@ class WorkerPod(Pod):
         duration_s = service_s * self.slow_factor
         cores = job.cpu_s / service_s  # a slow pod burns as much a second, for longer
         self._burn(cores)
-        after(self.env, duration_s, lambda: self._served(job, cores))
+        self.env.after(duration_s, lambda: self._served(job, cores))
 
     def _served(self, job: Job, cores: float) -> None:
         if not self.alive:
@@ -132,7 +132,7 @@ class SharedCpuPod(Pod):
     in virtual time: `_virtual_s` is the CPU a request present from the start would have got.
     """
 
-    def __init__(self, env: simpy.Environment, name: str, limit_cores: float | None, idle_cores: float = 0.0) -> None:
+    def __init__(self, env: Clock, name: str, limit_cores: float | None, idle_cores: float = 0.0) -> None:
         super().__init__(env, name, idle_cores)
         self._limit_cores = limit_cores
         self._virtual_s = 0.0
@@ -164,7 +164,7 @@ class SharedCpuPod(Pod):
         if self._burning:
             version = self._version
             left_s = max(0.0, self._burning[0][0] - self._virtual_s) / self._rate()
-            after(self.env, left_s, lambda: self._cpu_part_done(version))
+            self.env.after(left_s, lambda: self._cpu_part_done(version))
 
     def _cpu_part_done(self, version: int) -> None:
         if version != self._version or not self.alive:
@@ -174,7 +174,7 @@ class SharedCpuPod(Pod):
         while self._burning and self._burning[0][0] <= self._virtual_s:
             _, _, job = heapq.heappop(self._burning)
             wait_s = max(0.0, job.service_s - job.cpu_s) * self.slow_factor
-            after(self.env, wait_s, lambda job=job: self._waited(job))  # type: ignore[misc]
+            self.env.after(wait_s, lambda job=job: self._waited(job))  # type: ignore[misc]
         self._plan_next()
 
     def _waited(self, job: Job) -> None:

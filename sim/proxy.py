@@ -8,12 +8,11 @@ from functools import lru_cache
 from ipaddress import IPv4Address, ip_address, ip_network
 from itertools import count
 
-import simpy
-
 from balancer.policy.config import Backend as BackendConfig
 from balancer.policy.config import ProxyConfig
 from balancer.policy.routing import match
 from sim.backend import Attempt, Backend, Fate, Observer, Server
+from sim.clock import Clock
 from sim.hashing import avalanche, sdbm
 from sim.pod import Pod
 from sim.ratelimit import RateLimiter
@@ -37,7 +36,7 @@ class Proxy:
 
     def __init__(
         self,
-        env: simpy.Environment,
+        env: Clock,
         config: ProxyConfig,
         deployment_of: Mapping[str, str],
         addresses: tuple[str, ...],

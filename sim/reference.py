@@ -7,12 +7,11 @@ pods in and out. All chance is drawn beforehand (`sim.weather`) or belongs to a 
 
 from __future__ import annotations
 
-import simpy
-
 from balancer.policy.objects import Deployment
 from scenarios.schema import Scenario
 from scenarios.traffic import Schedule
 from sim.clients import Clients
+from sim.clock import Clock
 from sim.cluster import Cluster
 from sim.controlplane.autoscaler import Autoscaler, scrape_loop, sync_loop
 from sim.controlplane.deployment import Lags, ReplicaSet
@@ -28,7 +27,7 @@ from sim.workload import Behaviour
 
 def simulate(scenario: Scenario, cluster: Cluster, schedule: Schedule, behaviour: Behaviour, streams: Streams) -> Trace:
     """Run until every request has its fate and the schedule is over."""
-    env = simpy.Environment()
+    env = Clock()
     n = schedule.intended_s.size
     trace = Trace(["aborted"] * n, [0.0] * n)
     proxy = Proxy(env, cluster.config, cluster.deployment_of, cluster.addresses, trace.add_wait, trace.add_service)
@@ -60,7 +59,7 @@ def simulate(scenario: Scenario, cluster: Cluster, schedule: Schedule, behaviour
 class _PodFactory:
     """New pods of one Deployment, by the scenario's discipline."""
 
-    def __init__(self, env: simpy.Environment, scenario: Scenario, deployment: Deployment, idle_cores: float) -> None:
+    def __init__(self, env: Clock, scenario: Scenario, deployment: Deployment, idle_cores: float) -> None:
         self._env, self._workload, self._idle_cores = env, scenario.workload, idle_cores
         limit_milli = deployment.cpu_limit_milli
         self._limit_cores = None if limit_milli is None else limit_milli / 1000

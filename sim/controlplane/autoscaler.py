@@ -9,6 +9,7 @@ import simpy
 from balancer.policy.hpa import HpaSpec, Memory, Sample
 from balancer.policy.hpa_decide import decide
 from balancer.policy.podview import SYNC_OFFSET_S
+from sim.clock import Clock
 from sim.controlplane.deployment import ReplicaSet
 from sim.controlplane.metrics import Metrics
 
@@ -36,7 +37,7 @@ class Autoscaler:
 
 
 def scrape_loop(
-    env: simpy.Environment, metrics: Metrics, sets: Sequence[ReplicaSet], resolution_s: float
+    env: Clock, metrics: Metrics, sets: Sequence[ReplicaSet], resolution_s: float
 ) -> Generator[simpy.Event, None, None]:
     """Scrape all pods at k * resolution, zero included."""
     k = 0
@@ -46,9 +47,7 @@ def scrape_loop(
         yield env.timeout(k * resolution_s - env.now)
 
 
-def sync_loop(
-    env: simpy.Environment, autoscalers: Sequence[Autoscaler], period_s: float
-) -> Generator[simpy.Event, None, None]:
+def sync_loop(env: Clock, autoscalers: Sequence[Autoscaler], period_s: float) -> Generator[simpy.Event, None, None]:
     """Sync all HPAs at k * period + SYNC_OFFSET_S, k >= 1."""
     k = 0
     while True:

@@ -9,7 +9,7 @@ from typing import Protocol
 import simpy
 
 from balancer.policy.objects import Deployment, Probe
-from sim.clock import after
+from sim.clock import CONTROL, Clock
 from sim.controlplane.replica import Replica, deletion_order, ready_at_s
 from sim.pod import Pod
 from sim.streams import Sequence
@@ -49,7 +49,7 @@ class ReplicaSet:
 
     def __init__(
         self,
-        env: simpy.Environment,
+        env: Clock,
         deployment: Deployment,
         new_pod: Callable[[str], Pod],
         rotation: Rotation,
@@ -97,7 +97,7 @@ class ReplicaSet:
         pod.kill()
         if replica.in_rotation:
             replica.in_rotation = False
-            after(self.env, self._lags.rotation[replica.ordinal], lambda: self._drain(pod))
+            self.env.after(self._lags.rotation[replica.ordinal], lambda: self._drain(pod), CONTROL)
         self.scale(self.desired)
 
     def _create(self) -> Replica:

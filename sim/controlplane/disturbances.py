@@ -7,14 +7,14 @@ from collections.abc import Generator, Sequence
 import simpy
 
 from scenarios.schema import KillDisturbance, Slow, SlowDisturbance
-from sim.clock import after
+from sim.clock import CONTROL, Clock
 from sim.controlplane.deployment import ReplicaSet
 from sim.controlplane.replica import Replica
 from sim.pod import Pod
 
 
 def disturb(
-    env: simpy.Environment, disturbances: Sequence[KillDisturbance | SlowDisturbance], sets: Sequence[ReplicaSet]
+    env: Clock, disturbances: Sequence[KillDisturbance | SlowDisturbance], sets: Sequence[ReplicaSet]
 ) -> Generator[simpy.Event, None, None]:
     """Carry the disturbances out in order of time."""
     for disturbance in sorted(disturbances, key=lambda d: d.at):
@@ -28,14 +28,14 @@ def disturb(
                 _slow_down(env, replica.pod, disturbance.slow)
 
 
-def _slow_down(env: simpy.Environment, pod: Pod, slow: Slow) -> None:
+def _slow_down(env: Clock, pod: Pod, slow: Slow) -> None:
     """Requests that start in the next `duration` seconds take `factor` times as long."""
     pod.slow_factor = slow.factor
 
     def recover() -> None:
         pod.slow_factor = 1.0
 
-    after(env, slow.duration, recover)
+    env.after(slow.duration, recover, CONTROL)
 
 
 def _oldest_ready(sets: Sequence[ReplicaSet]) -> list[tuple[ReplicaSet, Replica]]:

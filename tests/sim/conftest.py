@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-import simpy
 from numpy.typing import NDArray
 
 from balancer.policy.config import Backend as Backend_
@@ -15,7 +14,7 @@ from balancer.policy.objects import Deployment, Probe
 from scenarios.schema import Scenario
 from scenarios.traffic import PhaseSpan, Schedule
 from sim.backend import Attempt, Backend, Fate, Server
-from sim.clock import after
+from sim.clock import Clock
 from sim.cluster import Cluster
 from sim.pod import WorkerPod
 from sim.reference import simulate
@@ -51,7 +50,7 @@ class Lab:
         timeouts: Timeouts | None = None,
         retries: int = 3,
     ) -> None:
-        self.env = simpy.Environment()
+        self.env = Clock()
         algorithm = balance if isinstance(balance, Balance) else Balance(balance)  # type: ignore[arg-type]
         settings = BackendSettings(balance=algorithm, timeouts=timeouts or Timeouts(queue_s=1e9), retries=retries)
         self.waits: list[tuple[float, float]] = []
@@ -98,11 +97,11 @@ class Lab:
             if attempt.server is not None:
                 sent.pods.append(attempt.server.pod.name)
             if patience_s < 1e9:
-                after(self.env, patience_s, lambda: attempt.end("client_timeout"))
+                self.env.after(patience_s, lambda: attempt.end("client_timeout"))
 
         assert attempt.done.callbacks is not None
         attempt.done.callbacks.append(ended)
-        after(self.env, at_s - self.env.now, go)
+        self.env.after(at_s - self.env.now, go)
         return sent
 
     def run(self, until_s: float | None = None) -> list[Sent]:

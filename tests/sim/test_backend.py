@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from balancer.policy.config import Balance, Timeouts
 from sim.backend import REFUSAL_S
-from sim.clock import after
 from sim.ring import Ring
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ def test_a_drained_server_finishes_what_it_has_and_takes_nothing_new(lab: type[L
     shop = lab("roundrobin", servers=2, maxconn=1)
     for _ in range(4):
         shop.send(0.0, 1.0)
-    after(shop.env, 0.5, lambda: shop.backend.drain("pod-1"))
+    shop.env.after(0.5, lambda: shop.backend.drain("pod-1"))
     shop.run()
     assert [sent.end_s for sent in shop.sent] == pytest.approx([1.0, 1.0, 2.0, 3.0])
     assert shop.fates() == ["ok"] * 4
@@ -105,7 +104,7 @@ def test_what_waited_at_a_drained_server_goes_elsewhere(lab: type[Lab]) -> None:
     keys = [0, 0, 0]  # map-based: server 1
     for key in keys:
         shop.send(0.0, 1.0, key=key)
-    after(shop.env, 0.5, lambda: shop.backend.drain("pod-1"))
+    shop.env.after(0.5, lambda: shop.backend.drain("pod-1"))
     shop.run()
     assert [sent.end_s for sent in shop.sent] == pytest.approx([1.0, 1.5, 2.5])
 
@@ -177,7 +176,7 @@ def test_a_killed_pod_breaks_its_requests_and_no_other(lab: type[Lab]) -> None:
     shop = lab("roundrobin", servers=2)
     for _ in range(4):
         shop.send(0.0, 1.0)
-    after(shop.env, 0.5, shop.pods[0].kill)
+    shop.env.after(0.5, shop.pods[0].kill)
     shop.run()
     assert shop.fates() == ["server_error", "ok", "server_error", "ok"]
     assert shop.sent[0].end_s == 0.5
@@ -235,7 +234,7 @@ def test_every_request_has_one_fate_and_no_server_more_than_its_maxconn(
                 oldest.pod.kill()
 
     for at_s, kind in changes:
-        after(shop.env, at_s, lambda kind=kind: change(kind))  # type: ignore[misc]
+        shop.env.after(at_s, lambda kind=kind: change(kind))  # type: ignore[misc]
     while shop.env.peek() < float("inf"):
         shop.env.step()
         assert all(server.served <= server.maxconn or not server.maxconn for server in shop.servers)

@@ -2,18 +2,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import simpy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.clock import after
+from sim.clock import Clock
 from sim.pod import Pod, SharedCpuPod, WorkerPod
 
 
 class Visit:
     """A request that only remembers when it was answered."""
 
-    def __init__(self, env: simpy.Environment, service_s: float, cpu_s: float = 0.0) -> None:
+    def __init__(self, env: Clock, service_s: float, cpu_s: float = 0.0) -> None:
         self.env, self.service_s, self.cpu_s = env, service_s, cpu_s
         self.end_s: float | None = None
         self.broken = False
@@ -24,12 +23,12 @@ class Visit:
 
 def visit(pod: Pod, at_s: float, service_s: float, cpu_s: float = 0.0) -> Visit:
     job = Visit(pod.env, service_s, cpu_s)
-    after(pod.env, at_s - pod.env.now, lambda: pod.accept(job))
+    pod.env.after(at_s - pod.env.now, lambda: pod.accept(job))
     return job
 
 
 def test_workers_serve_first_come_first_served() -> None:
-    env = simpy.Environment()
+    env = Clock()
     pod = WorkerPod(env, "a", workers=2)
     jobs = [visit(pod, at_s, 1.0) for at_s in (0.0, 0.1, 0.2, 0.3)]
     env.run()
@@ -37,7 +36,7 @@ def test_workers_serve_first_come_first_served() -> None:
 
 
 def test_a_workers_cpu_is_burnt_evenly_over_the_service_time() -> None:
-    env = simpy.Environment()
+    env = Clock()
     pod = WorkerPod(env, "a", workers=2, idle_cores=0.01)
     visit(pod, 0.0, 2.0, cpu_s=0.5)
     visit(pod, 1.0, 2.0, cpu_s=0.5)
@@ -48,10 +47,10 @@ def test_a_workers_cpu_is_burnt_evenly_over_the_service_time() -> None:
 
 
 def test_a_slow_pod_takes_longer_for_what_starts_while_it_is_slow() -> None:
-    env = simpy.Environment()
+    env = Clock()
     pod = WorkerPod(env, "a", workers=9)
     before = visit(pod, 0.0, 1.0, cpu_s=0.1)
-    after(env, 0.5, lambda: setattr(pod, "slow_factor", 3.0))
+    env.after(0.5, lambda: setattr(pod, "slow_factor", 3.0))
     during = visit(pod, 0.6, 1.0, cpu_s=0.1)
     env.run()
     assert (before.end_s, during.end_s) == pytest.approx((1.0, 3.6))
@@ -60,10 +59,10 @@ def test_a_slow_pod_takes_longer_for_what_starts_while_it_is_slow() -> None:
 
 @pytest.mark.parametrize("discipline", ["workers", "shared-cpu"])
 def test_a_killed_pod_breaks_what_it_holds_and_refuses_what_comes(discipline: str) -> None:
-    env = simpy.Environment()
+    env = Clock()
     pod = WorkerPod(env, "a", workers=1) if discipline == "workers" else SharedCpuPod(env, "a", 1.0)
     done, cut, waiting = visit(pod, 0.0, 0.5, 0.1), visit(pod, 0.6, 1.0, 0.1), visit(pod, 0.7, 1.0, 0.1)
-    after(env, 1.0, pod.kill)
+    env.after(1.0, pod.kill)
     env.run(until=1.5)
     assert (done.broken, cut.broken, waiting.broken) == (False, True, True)
     assert (cut.end_s, waiting.end_s) == (1.0, 1.0)
@@ -75,7 +74,7 @@ def test_a_killed_pod_breaks_what_it_holds_and_refuses_what_comes(discipline: st
 
 
 def test_a_pod_says_when_it_is_idle() -> None:
-    env = simpy.Environment()
+    env = Clock()
     pod = WorkerPod(env, "a", workers=1)
     visit(pod, 0.0, 1.0)
     visit(pod, 0.0, 1.0)
@@ -87,7 +86,7 @@ def test_a_pod_says_when_it_is_idle() -> None:
 
 def test_shared_cpu_shares_the_limit_and_waits_alone() -> None:
     # two requests of 0.3 CPU seconds on half a core: 0.25 core each; then the other 0.7 s cost nothing
-    env = simpy.Environment()
+    env = Clock()
     pod = SharedCpuPod(env, "a", limit_cores=0.5)
     jobs = [visit(pod, 0.0, 1.0, cpu_s=0.3) for _ in range(2)]
     env.run(until=1.0)
@@ -98,12 +97,12 @@ def test_shared_cpu_shares_the_limit_and_waits_alone() -> None:
 
 
 def test_one_request_burns_one_core_at_most() -> None:
-    env = simpy.Environment()
+    env = Clock()
     pod = SharedCpuPod(env, "a", limit_cores=4.0)
     lonely = visit(pod, 0.0, 1.0, cpu_s=0.5)
     env.run()
     assert lonely.end_s == pytest.approx(1.0)
-    unlimited = SharedCpuPod(simpy.Environment(), "b", limit_cores=None)
+    unlimited = SharedCpuPod(Clock(), "b", limit_cores=None)
     jobs = [visit(unlimited, 0.0, 0.5, cpu_s=0.5) for _ in range(9)]
     unlimited.env.run()
     assert {job.end_s for job in jobs} == {0.5}
@@ -121,7 +120,7 @@ def test_one_request_burns_one_core_at_most() -> None:
 def test_shared_cpu_burns_all_it_is_asked_for_never_more_than_its_limit(
     visits: list[tuple[float, float, float]], limit: float
 ) -> None:
-    env = simpy.Environment()
+    env = Clock()
     pod = SharedCpuPod(env, "a", limit)
     jobs = [visit(pod, at_s, max(service_s, cpu_s), cpu_s) for at_s, service_s, cpu_s in visits]
     used = [0.0]
@@ -142,7 +141,7 @@ def test_processor_sharing_depends_on_the_mean_service_time_only(shape: str) -> 
     means = []
     for seed in range(8):
         rng = np.random.default_rng(seed)
-        env = simpy.Environment()
+        env = Clock()
         pod = SharedCpuPod(env, "a", 1.0)
         n = 1500
         arrivals = np.cumsum(rng.exponential(1 / 0.5, n)).tolist()

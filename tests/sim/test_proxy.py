@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-import simpy
 
 from balancer.policy.config import (
     Algorithm,
@@ -14,6 +13,7 @@ from balancer.policy.config import (
 )
 from balancer.policy.routing import ordered
 from sim.backend import Attempt, Fate
+from sim.clock import Clock
 from sim.hashing import avalanche, sdbm
 from sim.pod import WorkerPod
 from sim.proxy import Destination, Proxy
@@ -25,7 +25,7 @@ class Site:
     """A proxy with one Deployment of endless pods behind a backend or two."""
 
     def __init__(self, settings: BackendSettings, pods: int = 2) -> None:
-        self.env = simpy.Environment()
+        self.env = Clock()
         self.ends_s: list[float] = []
         config = ProxyConfig(
             "127.0.0.1",

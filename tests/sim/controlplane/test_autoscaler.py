@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import simpy
 
 from balancer.policy.hpa import HpaSpec, Metric
 from balancer.policy.objects import Deployment, Probe
+from sim.clock import Clock
 from sim.controlplane.autoscaler import Autoscaler, scrape_loop, sync_loop
 from sim.controlplane.deployment import Lags, ReplicaSet
 from sim.controlplane.metrics import Metrics
@@ -33,9 +33,9 @@ class Burner:
 
 def scaled(
     cores: float, *, replicas: int = 2, period_s: float = 5.0, resolution_s: float = 5.0
-) -> tuple[simpy.Environment, ReplicaSet, list[tuple[float, int]]]:
+) -> tuple[Clock, ReplicaSet, list[tuple[float, int]]]:
     """A Deployment whose first pods burn this much each, its HPA at 50 % of 100 milli-cores, and when it scaled."""
-    env = simpy.Environment()
+    env = Clock()
     deployment = Deployment(
         name="live", namespace="default", replicas=replicas, selector={}, pod_labels={}, ports={}, first_port=1,
         cpu_request_milli=100, cpu_limit_milli=None, readiness=Probe(period_s=1),

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import simpy
 
 from balancer.policy.objects import Deployment, Probe
+from sim.clock import Clock
 from sim.controlplane.deployment import Lags, ReplicaSet
 from sim.pod import Pod, WorkerPod
 from sim.streams import Sequence
@@ -13,7 +13,7 @@ from sim.streams import Sequence
 class Rota:
     """Remembers what the proxy was told."""
 
-    def __init__(self, env: simpy.Environment) -> None:
+    def __init__(self, env: Clock) -> None:
         self.env = env
         self.told: list[tuple[float, str, str]] = []
 
@@ -39,7 +39,7 @@ def always(value: float) -> Sequence:
 def replica_set(
     start_delay_s: float = 0.0, grace_s: float = 30.0
 ) -> tuple[ReplicaSet, Rota, list[tuple[int, int, int]]]:
-    env = simpy.Environment()
+    env = Clock()
     rota = Rota(env)
     deployment = Deployment(
         name="live", namespace="default", replicas=2, selector={}, pod_labels={}, ports={}, first_port=8080,

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
-import simpy
 
 from balancer.policy.objects import Deployment, Probe
 from scenarios.schema import KillDisturbance, Slow, SlowDisturbance
+from sim.clock import Clock
 from sim.controlplane.deployment import Lags, ReplicaSet
 from sim.controlplane.disturbances import disturb
 from sim.pod import Pod, WorkerPod
@@ -19,7 +19,7 @@ class NoRotation:
         pass
 
 
-def two_sets(env: simpy.Environment) -> list[ReplicaSet]:
+def two_sets(env: Clock) -> list[ReplicaSet]:
     none = Sequence(np.random.default_rng(0), np.zeros_like)
     sets = []
     for name in ("one", "two"):
@@ -36,7 +36,7 @@ def two_sets(env: simpy.Environment) -> list[ReplicaSet]:
 
 
 def test_the_oldest_pods_die_at_their_time_and_are_replaced() -> None:
-    env = simpy.Environment()
+    env = Clock()
     sets = two_sets(env)
     env.process(disturb(env, [KillDisturbance(at="5s", kill=3)], sets))
     env.run(until=4.9)
@@ -47,7 +47,7 @@ def test_the_oldest_pods_die_at_their_time_and_are_replaced() -> None:
 
 
 def test_slow_pods_recover_after_their_time() -> None:
-    env = simpy.Environment()
+    env = Clock()
     sets = two_sets(env)
     slow = SlowDisturbance(at="2s", slow=Slow(pods=1, factor=3, duration="4s"))
     env.process(disturb(env, [slow], sets))
@@ -64,7 +64,7 @@ def test_slow_pods_recover_after_their_time() -> None:
 
 
 def test_disturbances_come_in_order_of_time_whatever_their_order_in_the_file() -> None:
-    env = simpy.Environment()
+    env = Clock()
     sets = two_sets(env)
     late, early = KillDisturbance(at="5s", kill=1), KillDisturbance(at="1s", kill=1)
     env.process(disturb(env, [late, early], sets))
@@ -73,7 +73,7 @@ def test_disturbances_come_in_order_of_time_whatever_their_order_in_the_file() -
 
 
 def test_more_kills_than_pods_kill_all() -> None:
-    env = simpy.Environment()
+    env = Clock()
     sets = two_sets(env)
     env.process(disturb(env, [KillDisturbance(at="1s", kill=99)], sets))
     env.run(until=1.5)

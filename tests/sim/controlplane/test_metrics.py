@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import simpy
-
+from sim.clock import Clock
 from sim.controlplane.metrics import Metrics
 from sim.controlplane.replica import Replica
 from sim.pod import WorkerPod
@@ -15,14 +14,14 @@ class Visit:
         pass
 
 
-def running(env: simpy.Environment, started_s: float = 0.0) -> tuple[Replica, WorkerPod]:
+def running(env: Clock, started_s: float = 0.0) -> tuple[Replica, WorkerPod]:
     pod = WorkerPod(env, "live-1", 4)
     replica = Replica("live-1", 0, started_s, pod=pod, started_s=started_s, ready_since_s=started_s)
     return replica, pod
 
 
 def test_usage_is_the_average_between_the_last_two_scrapes() -> None:
-    env = simpy.Environment()
+    env = Clock()
     replica, pod = running(env)
     metrics = Metrics()
     metrics.scrape([replica], env.now)
@@ -37,7 +36,7 @@ def test_usage_is_the_average_between_the_last_two_scrapes() -> None:
 
 
 def test_a_new_pod_has_no_usage_until_its_second_scrape() -> None:
-    env = simpy.Environment()
+    env = Clock()
     replica, _ = running(env)
     metrics = Metrics()
     assert metrics.sample(replica, 140).cpu_usage_milli is None
@@ -48,7 +47,7 @@ def test_a_new_pod_has_no_usage_until_its_second_scrape() -> None:
 
 
 def test_a_pod_without_a_process_is_pending_and_an_unready_one_waits_since_its_start() -> None:
-    env = simpy.Environment()
+    env = Clock()
     metrics = Metrics()
     waiting = metrics.sample(Replica("live-2", 1, 3.0), 140)
     assert (waiting.phase, waiting.ready, waiting.started_s) == ("Pending", False, None)
@@ -58,7 +57,7 @@ def test_a_pod_without_a_process_is_pending_and_an_unready_one_waits_since_its_s
 
 
 def test_a_dead_pod_is_forgotten() -> None:
-    env = simpy.Environment()
+    env = Clock()
     replica, pod = running(env)
     metrics = Metrics()
     metrics.scrape([replica], 0.0)
