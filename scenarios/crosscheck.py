@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from balancer.policy import routing
 from balancer.policy.desired import routes
 from balancer.policy.objects import Manifests
-from balancer.policy.routing import match
 from scenarios.mistakes import Mistakes, near_miss
-from scenarios.schema import KillDisturbance, Phase, Scenario, ServiceTime, Trace
+from scenarios.schema import KillDisturbance, Phase, Scenario, ServiceTime, Slow, SlowDisturbance, Trace
 from scenarios.trace import Rows
 from scenarios.yaml_marks import FieldPath
 
@@ -53,7 +53,7 @@ def check_requests(scenario: Scenario, manifests: Manifests, mistakes: Mistakes)
     used = [request.path for request in scenario.traffic.requests]
     for index, request in enumerate(scenario.traffic.requests):
         at: FieldPath = ("traffic", "requests", index)
-        route = match(table, request.host, request.path)
+        route = routing.match(table, request.host, request.path)
         if route is None and not fallback:
             served = ", ".join(f"{r.host or '*'}{r.path}" for r in table[:4]) or "nothing, there is no Ingress"
             served += ", ..." if len(table) > 4 else ""
@@ -82,7 +82,7 @@ def check_workload(scenario: Scenario, mistakes: Mistakes) -> None:
     if command is not None and not any("{port}" in word for word in command):
         mistakes.scenario(("workload", "command"), " ".join(command), "words with {port}, and {host}, to fill in")
     for index, disturbance in enumerate(scenario.disturbances):
-        if command is not None and not isinstance(disturbance, KillDisturbance):
+        if command is not None and isinstance(disturbance, SlowDisturbance):
             allowed = "kill; only the stand-in's pods can be slowed, and workload.command replaces it"
             mistakes.scenario(("disturbances", index, "slow"), "slow", allowed)
 
@@ -94,10 +94,15 @@ def check_disturbances(scenario: Scenario, manifests: Manifests, mistakes: Mista
         most[hpa.namespace, hpa.deployment] = max(most[hpa.namespace, hpa.deployment], hpa.spec.max_replicas)
     pods = sum(most.values())
     for index, disturbance in enumerate(scenario.disturbances):
-        kill = isinstance(disturbance, KillDisturbance)
-        hit = disturbance.kill if isinstance(disturbance, KillDisturbance) else disturbance.slow.pods
+        at: FieldPath
+        match disturbance:
+            case KillDisturbance(kill=hit):
+                at = ("disturbances", index, "kill")
+            case SlowDisturbance(slow=Slow(pods=hit)):
+                at = ("disturbances", index, "slow", "pods")
+            case _:
+                continue
         if hit > pods:
-            at: FieldPath = ("disturbances", index, "kill") if kill else ("disturbances", index, "slow", "pods")
             mistakes.scenario(at, hit, f"at most {pods}, all the pods there can ever be")
 
 

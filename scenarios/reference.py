@@ -99,6 +99,8 @@ def _kind(field: Schema, definitions: Mapping[str, Schema]) -> str:
         if union in field:
             kinds = [_kind(member, definitions) for member in field[union] if member.get("type") != "null"]
             return " or ".join(dict.fromkeys(kinds))
+    if "const" in field:
+        return f"`{json.dumps(field['const'])}`"
     if "enum" in field:
         return ", ".join(f"`{word}`" for word in field["enum"])
     if field["type"] == "array":
@@ -123,6 +125,8 @@ def _default(field: Schema) -> str:
     if "default" not in field or field["default"] in ([], ""):
         return "-"
     default = field["default"]
+    if isinstance(default, bool):
+        return f"`{json.dumps(default)}`"
     return f"`{default if isinstance(default, str) else _number(default)}`"
 
 

@@ -5,60 +5,74 @@ The text under each field is what docs/scenario.md and the JSON Schema say of it
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Field
 
+from scenarios.disturbances import (
+    ApiOutageDisturbance,
+    Disturbance,
+    KillDisturbance,
+    MetricsOutageDisturbance,
+    ReloadDisturbance,
+    RolloutDisturbance,
+    Slow,
+    SlowDisturbance,
+    Zone,
+    ZoneDisturbance,
+)
+from scenarios.section import MEMBER, PLAIN, SECTION, Section, by_type
+from scenarios.service_time import (
+    ConstantTime,
+    Exponential,
+    ExponentialTime,
+    LogNormal,
+    LogNormalTime,
+    ServiceTime,
+)
 from scenarios.units import Duration, Flag, Number, Positive, Rate, Ratio, Size, Whole
 
-# Marks the names of union members, which stand in a pydantic error's path but in no file.
-MEMBER = "member:"
+__all__ = [
+    "MEMBER",
+    "ApiOutageDisturbance",
+    "Bursty",
+    "BurstyArrivals",
+    "Call",
+    "Cluster",
+    "Cold",
+    "ConstantTime",
+    "Cost",
+    "Disturbance",
+    "Exponential",
+    "ExponentialTime",
+    "KillDisturbance",
+    "LogNormal",
+    "LogNormalTime",
+    "MetricsOutageDisturbance",
+    "Nodes",
+    "PathBehaviour",
+    "Phase",
+    "ReloadDisturbance",
+    "Request",
+    "RolloutDisturbance",
+    "Scenario",
+    "Section",
+    "ServiceTime",
+    "Slo",
+    "Slow",
+    "SlowDisturbance",
+    "Startup",
+    "Trace",
+    "TracePhase",
+    "Traffic",
+    "Users",
+    "Workload",
+    "Zone",
+    "ZoneDisturbance",
+]
 
-
-def _by_key(*keys: str) -> Discriminator:
-    """Tells the members of a union apart by the one key that each of them has."""
-
-    def which(value: Any) -> str | None:
-        if isinstance(value, dict):
-            return next((MEMBER + key for key in keys if key in value), None)
-        return next((MEMBER + key for key in keys if hasattr(value, key)), None)
-
-    return Discriminator(
-        which,
-        custom_error_type="which_key",
-        custom_error_message="one of {allowed}",
-        custom_error_context={"allowed": ", ".join(f"`{key}: ...`" for key in keys), "keys": " ".join(keys)},
-    )
-
-
-def _by_type(kind: type[list[Any] | dict[str, Any]]) -> Discriminator:
-    """Tells two members of a union apart by what stands in the YAML: a list or mapping, or a plain value."""
-    which: Callable[[Any], str] = lambda value: (  # noqa: E731 - one expression
-        f"{MEMBER}section" if isinstance(value, (kind, tuple, BaseModel)) else f"{MEMBER}plain"
-    )
-    return Discriminator(which)
-
-
-_PLAIN, _SECTION = Tag(f"{MEMBER}plain"), Tag(f"{MEMBER}section")
-
-
-class Section(BaseModel):
-    """Base of all sections: unknown keys are mistakes, values are immutable."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_keys(cls, value: Any) -> Any:
-        """Name what is unknown first: a misspelt key would otherwise be a missing one as well."""
-        known = list(cls.model_fields)
-        unknown = [key for key in value if key not in known] if isinstance(value, dict) else []
-        if unknown:
-            context = {"unknown": unknown, "known": known}
-            raise PydanticCustomError("unknown_key", "no such key: {unknown}; known here: {known}", context)
-        return value
+Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?$")]
+Path = Annotated[str, Field(pattern="^/[!-~]{0,2000}$")]
 
 
 class Phase(Section):
@@ -68,7 +82,7 @@ class Phase(Section):
     """What the report calls it."""
     duration: Positive
     """How long it lasts."""
-    rps: Annotated[Annotated[Rate, _PLAIN] | Annotated[tuple[Rate, Rate], _SECTION], _by_type(list)]
+    rps: Annotated[Annotated[Rate, PLAIN] | Annotated[tuple[Rate, Rate], SECTION], by_type(list)]
     """A constant rate, or a linear ramp `[from, to]`, integrated exactly."""
     at: Duration | None = None
     """Where it starts; not needed, but when given it must be where the phase before it ends."""
@@ -117,9 +131,9 @@ class BurstyArrivals(Section):
 class Request(Section):
     """One kind of request of the mix."""
 
-    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?$")]
+    host: Host
     """The Host header."""
-    path: Annotated[str, Field(pattern="^/[!-~]{0,2000}$")]
+    path: Path
     """The path; it may hold `{key}`, drawn uniformly from 0 to keys - 1."""
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = "GET"
     """The method."""
@@ -135,13 +149,22 @@ class Request(Section):
     """How many values `{key}` takes."""
 
 
+class Users(Section):
+    """A population of users beside the open arrivals: each thinks, sends, waits for what becomes of it, thinks again."""
+
+    count: Annotated[Whole, Field(ge=1, le=100_000)]
+    """How many; they draw from the same request mix until the schedule ends."""
+    think: ServiceTime
+    """From knowing the fate of one request to sending the next."""
+
+
 class Traffic(Section):
     """The load: exactly one of `phases` and `trace`."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["phases"]}, {"required": ["trace"]}]})
 
     arrivals: Annotated[
-        Annotated[Literal["poisson", "even"], _PLAIN] | Annotated[BurstyArrivals, _SECTION], _by_type(dict)
+        Annotated[Literal["poisson", "even"], PLAIN] | Annotated[BurstyArrivals, SECTION], by_type(dict)
     ] = "poisson"
     """`poisson`: independent requests; `even`: spaced by the rate alone; `{bursty: {burst: 4}}`: in bursts."""
     phases: Annotated[tuple[Phase, ...], Field(min_length=1)] | None = None
@@ -152,51 +175,27 @@ class Traffic(Section):
     """The request mix."""
     clients: Annotated[Whole, Field(ge=1, le=60_000)] = 1
     """How many source addresses the load comes from."""
+    keep_alive: Flag = True
+    """A client keeps its connection, and with it its proxy; `false`: a new one, to any proxy, for each attempt."""
+    connect: Duration = 0.0
+    """What setting up a new connection costs the client before each attempt; only with `keep_alive: false`."""
+    users: Users | None = None
+    """A closed-loop population beside the open arrivals."""
 
 
-class LogNormal(Section):
-    """A log-normal time."""
+class Call(Section):
+    """A request that a pod makes through the balancer while it serves one."""
 
-    mean: Positive
-    """Its mean."""
-    cv: Annotated[Number, Field(gt=0, le=10)]
-    """Its coefficient of variation: standard deviation / mean."""
-
-
-class Exponential(Section):
-    """An exponential time."""
-
-    mean: Positive
-    """Its mean."""
-
-
-class LogNormalTime(Section):
-    """`{lognormal: {mean: 40ms, cv: 0.6}}`."""
-
-    lognormal: LogNormal
-    """A log-normal time."""
-
-
-class ExponentialTime(Section):
-    """`{exponential: {mean: 40ms}}`."""
-
-    exponential: Exponential
-    """An exponential time."""
-
-
-class ConstantTime(Section):
-    """`{constant: 40ms}`."""
-
-    constant: Positive
-    """Always this long."""
-
-
-ServiceTime = Annotated[
-    Annotated[LogNormalTime, Tag(f"{MEMBER}lognormal")]
-    | Annotated[ExponentialTime, Tag(f"{MEMBER}exponential")]
-    | Annotated[ConstantTime, Tag(f"{MEMBER}constant")],
-    _by_key("lognormal", "exponential", "constant"),
-]
+    host: Host
+    """The Host header."""
+    path: Path
+    """The path, one of `workload.paths`."""
+    timeout: Positive = 10.0
+    """When the pod gives an attempt up."""
+    retries: Annotated[Whole, Field(ge=0, le=10)] = 0
+    """How often a failed or timed-out attempt is repeated."""
+    backoff: Duration = 0.1
+    """Wait before the first repetition; doubled and jittered as in the request mix."""
 
 
 class PathBehaviour(Section):
@@ -208,6 +207,10 @@ class PathBehaviour(Section):
     """CPU time burnt in it, at most its mean time."""
     bytes: Size = 1024
     """Size of the answer's body."""
+    calls: Annotated[tuple[Call, ...], Field(max_length=30)] = ()
+    """Made after its own time while it holds its worker; one that fails in the end fails the request."""
+    calls_in: Literal["sequence", "parallel"] = "sequence"
+    """`sequence`: one call after the other; `parallel`: all at once."""
 
 
 class Startup(Section):
@@ -217,6 +220,15 @@ class Startup(Section):
     """Its mean."""
     cv: Annotated[Number, Field(ge=0, le=10)] = 0.0
     """Its coefficient of variation: standard deviation / mean."""
+
+
+class Cold(Section):
+    """What a pod has to warm up."""
+
+    factor: Annotated[Number, Field(gt=1, le=10_000)]
+    """A request that starts while the pod is cold takes so many times as long, and as much CPU."""
+    duration: Positive
+    """How long a pod is cold, from the moment it is ready."""
 
 
 class Workload(Section):
@@ -232,10 +244,29 @@ class Workload(Section):
     """How many requests a pod serves at once."""
     command: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     """Runs the user's own server as the pod, `{host}` and `{port}` filled in."""
+    cold: Cold | None = None
+    """Pods that are slower at first; left out: as fast as ever from the start."""
+    cancels: Flag = False
+    """Whether a pod stops working for a client that has gone."""
+
+
+class Nodes(Section):
+    """The machines that pods run on, all alike, spread over the zones in turn."""
+
+    count: Annotated[Whole, Field(ge=1, le=5_000)]
+    """How many there are at first."""
+    cpu: Annotated[Number, Field(gt=0, le=10_000)]
+    """Cores that the pods on one node can request."""
+    max: Annotated[Whole, Field(ge=1, le=5_000)] | None = None
+    """How many a node autoscaler may make of them for pods that find no room; left out: `count`."""
+    provision: Duration = 60.0
+    """From a pod that finds no room to a new node."""
+    zones: Annotated[Whole, Field(ge=1, le=10)] = 1
+    """Over how many zones they are spread."""
 
 
 class Cluster(Section):
-    """Timing of the control plane around the manifests."""
+    """The cluster around the manifests."""
 
     hpa_sync: Positive = 15.0
     """The autoscaler's period."""
@@ -243,6 +274,10 @@ class Cluster(Section):
     """How often CPU is sampled; a usage is the average between the last two samples."""
     start_delay: Duration = 0.0
     """From the decision to scale to the pod's process, beyond what calibration measures."""
+    proxies: Annotated[Whole, Field(ge=1, le=50)] = 1
+    """How many proxies share the load, each seeing only its own connections."""
+    nodes: Nodes | None = None
+    """The machines; left out: room for every pod."""
 
 
 class Slo(Section):
@@ -263,41 +298,6 @@ class Cost(Section):
     """Of the price."""
 
 
-class Slow(Section):
-    """Pods that turn slow."""
-
-    pods: Annotated[Whole, Field(ge=1)] = 1
-    """How many, oldest first."""
-    factor: Annotated[Number, Field(gt=1, le=10_000)]
-    """They take so many times as long."""
-    duration: Positive
-    """For how long."""
-
-
-class KillDisturbance(Section):
-    """Pods die without warning (SIGKILL); their Deployment replaces them."""
-
-    at: Duration
-    """When, from the schedule's first moment."""
-    kill: Annotated[Whole, Field(ge=1)]
-    """How many, oldest first."""
-
-
-class SlowDisturbance(Section):
-    """Pods turn slow for a while."""
-
-    at: Duration
-    """When, from the schedule's first moment."""
-    slow: Slow
-    """Which pods, and how slow."""
-
-
-Disturbance = Annotated[
-    Annotated[KillDisturbance, Tag(f"{MEMBER}kill")] | Annotated[SlowDisturbance, Tag(f"{MEMBER}slow")],
-    _by_key("kill", "slow"),
-]
-
-
 class Scenario(Section):
     """A whole scenario file."""
 
@@ -314,7 +314,7 @@ class Scenario(Section):
     workload: Workload
     """How pods behave."""
     cluster: Cluster = Cluster()
-    """Timing of the control plane."""
+    """What is around the manifests: the control plane's timing, proxies, nodes."""
     slo: Slo
     """What must hold."""
     cost: Cost | None = None
