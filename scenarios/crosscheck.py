@@ -9,7 +9,8 @@ from balancer.policy import routing
 from balancer.policy.desired import routes
 from balancer.policy.objects import Manifests
 from scenarios.mistakes import Mistakes, near_miss
-from scenarios.schema import KillDisturbance, Phase, Scenario, ServiceTime, Slow, SlowDisturbance, Trace
+from scenarios.schema import KillDisturbance, Phase, Scenario, Slow, SlowDisturbance, Trace
+from scenarios.service_time import mean_s
 from scenarios.trace import Rows
 from scenarios.yaml_marks import FieldPath
 
@@ -74,10 +75,10 @@ def check_requests(scenario: Scenario, manifests: Manifests, mistakes: Mistakes)
 def check_workload(scenario: Scenario, mistakes: Mistakes) -> None:
     """The workload against itself."""
     for path, behaviour in scenario.workload.paths.items():
-        mean_s = _mean_s(behaviour.time)
-        if behaviour.cpu > mean_s:
+        mean = mean_s(behaviour.time)
+        if behaviour.cpu > mean:
             at = ("workload", "paths", path, "cpu")
-            mistakes.scenario(at, f"{behaviour.cpu:g}s", f"at most the mean time, {mean_s:g}s")
+            mistakes.scenario(at, f"{behaviour.cpu:g}s", f"at most the mean time, {mean:g}s")
     command = scenario.workload.command
     if command is not None and not any("{port}" in word for word in command):
         mistakes.scenario(("workload", "command"), " ".join(command), "words with {port}, and {host}, to fill in")
@@ -148,8 +149,3 @@ def _trace_count(trace: Trace, rows: Rows) -> float:
     if trace.scale_to_peak_rps is None:
         return sum(counts)
     return sum(count / max(counts) for count in counts) * trace.scale_to_peak_rps * 60 / trace.speed
-
-
-def _mean_s(time: ServiceTime) -> float:
-    (kind,) = time.model_dump().values()
-    return float(kind["mean"]) if isinstance(kind, dict) else float(kind)

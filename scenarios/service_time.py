@@ -53,3 +53,10 @@ ServiceTime = Annotated[
     | Annotated[ConstantTime, Tag(f"{MEMBER}constant")],
     by_key("lognormal", "exponential", "constant"),
 ]
+
+
+def mean_s(time: ServiceTime) -> float:
+    """The mean of a distribution."""
+    if isinstance(time, ConstantTime):
+        return time.constant
+    return time.exponential.mean if isinstance(time, ExponentialTime) else time.lognormal.mean

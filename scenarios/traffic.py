@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scenarios.arrivals import arrival_blocks
 from scenarios.load import LoadedScenario
-from scenarios.schema import BurstyArrivals, Traffic
-
-Floats = NDArray[np.float64]
+from scenarios.rate import Floats, Rate
 
 
 @dataclass(frozen=True)
@@ -26,53 +26,15 @@ class PhaseSpan:
 
 
 @dataclass(frozen=True)
-class Rate:
-    """A piecewise linear rate: piece i runs from edge_s[i] to edge_s[i + 1], from from_rps[i] to to_rps[i].
+class ScheduleFrame:
+    """What can be said of a schedule without making it."""
 
-    edge_s (m + 1,), from_rps (m,), to_rps (m,); it may jump between pieces.
-    """
-
-    edge_s: Floats
-    from_rps: Floats
-    to_rps: Floats
-
-    def expected(self) -> Floats:
-        """(m + 1,) requests expected up to each edge: the exact integral."""
-        area = np.diff(self.edge_s) * (self.from_rps + self.to_rps) / 2
-        return np.concatenate(([0.0], np.cumsum(area)))
-
-    def count(self, time_s: Floats) -> Floats:
-        """Requests expected before each time: the integral from the first edge."""
-        piece = np.clip(np.searchsorted(self.edge_s, time_s, side="right") - 1, 0, len(self.from_rps) - 1)
-        length = self.edge_s[piece + 1] - self.edge_s[piece]
-        into = np.clip(time_s - self.edge_s[piece], 0.0, length)
-        slope = (self.to_rps[piece] - self.from_rps[piece]) / length
-        return self.expected()[piece] + into * (self.from_rps[piece] + slope * into / 2)
-
-    def peak(self, start_s: float, end_s: float) -> float:
-        """The highest rate of any piece that touches the open interval between two edges."""
-        inside = (self.edge_s[:-1] < end_s) & (self.edge_s[1:] > start_s)
-        return float(max(self.from_rps[inside].max(), self.to_rps[inside].max()))
-
-    def when(self, count: Floats) -> Floats:
-        """The times at which the integral reaches `count` (ascending): exact inversion, piece by piece.
-
-        Within a piece of slope b the integral is a t + b t^2 / 2; its root is written so that it holds for b = 0.
-        """
-        reached = self.expected()
-        piece = np.clip(np.searchsorted(reached, count, side="right") - 1, 0, len(self.from_rps) - 1)
-        start, a = self.edge_s[piece], self.from_rps[piece]
-        length = self.edge_s[piece + 1] - start
-        b = (self.to_rps[piece] - a) / length
-        rest = count - reached[piece]
-        root = np.sqrt(np.maximum(0.0, a * a + 2 * b * rest))
-        times = start + 2 * rest / np.maximum(a + root, 1e-300)
-        before_end = np.nextafter(self.edge_s[piece + 1], 0.0)  # an edge belongs to the piece it opens
-        return np.maximum.accumulate(np.clip(times, start, before_end))
+    phases: tuple[PhaseSpan, ...]
+    duration_s: float
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Block:
     """n intended requests in order of time.
 
     intended_s  (n,) float64, ascending, seconds from the schedule's first moment
@@ -81,32 +43,62 @@ class Schedule:
     client      (n,) int32, which of the `traffic.clients` source addresses sends it
     """
 
-    intended_s: NDArray[np.float64]
+    intended_s: Floats
     request: NDArray[np.int32]
     key: NDArray[np.int64]
     client: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Schedule(Block):
+    """All intended requests."""
+
     phases: tuple[PhaseSpan, ...]
     duration_s: float
 
 
-def build_schedule(loaded: LoadedScenario, seed: int) -> Schedule:
-    """The schedule of a scenario. Each cause has its own random stream, so that a change of one moves no other."""
+def schedule_frame(loaded: LoadedScenario) -> ScheduleFrame:
+    """The phases and the length of a scenario's schedule."""
+    return ScheduleFrame(phase_spans(loaded), float(rate_of(loaded).edge_s[-1]))
+
+
+def schedule_blocks(loaded: LoadedScenario, seed: int, size: int = 1 << 18) -> Iterator[Block]:
+    """The schedule in blocks of at most `size` requests, which changes no byte of it; only one is held at a time.
+
+    Each cause has its own random stream, so that a change of one moves no other; where there is nothing to choose,
+    nothing is drawn.
+    """
     traffic = loaded.scenario.traffic
-    arrivals, mix, keys, clients = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(4))
-    rate = rate_of(loaded)
-    intended_s = _arrivals(traffic, rate, arrivals)
-    n = len(intended_s)
+    seeds = np.random.SeedSequence(seed).spawn(5)
+    arrivals, mix, keys, clients, bursts = (np.random.default_rng(s) for s in seeds)
     weights = np.array([request.weight for request in traffic.requests])
-    request = np.searchsorted(np.cumsum(weights) / weights.sum(), mix.random(n), side="right")
-    request = np.minimum(request, len(weights) - 1)
-    key_counts = np.array([r.keys for r in traffic.requests], dtype=np.int64)
+    shares = (np.cumsum(weights) / weights.sum())[:-1]
+    key_counts = np.array([request.keys for request in traffic.requests], dtype=np.int64)
+    for intended_s in arrival_blocks(traffic, rate_of(loaded), arrivals, bursts, size):
+        n = len(intended_s)
+        request = np.zeros(n, dtype=np.int32)
+        if len(shares):
+            request = np.searchsorted(shares, mix.random(n), side="right").astype(np.int32)
+        key = np.zeros(n, dtype=np.int64)
+        if key_counts.max() > 1:
+            key = (keys.random(n) * key_counts[request]).astype(np.int64)
+        client = np.zeros(n, dtype=np.int32)
+        if traffic.clients > 1:
+            client = (clients.random(n) * traffic.clients).astype(np.int32)
+        yield Block(intended_s, request, key, client)
+
+
+def build_schedule(loaded: LoadedScenario, seed: int) -> Schedule:
+    """The whole schedule of a scenario: all its blocks."""
+    blocks = list(schedule_blocks(loaded, seed))
+    frame = schedule_frame(loaded)
     return Schedule(
-        intended_s=intended_s,
-        request=request.astype(np.int32),
-        key=(keys.random(n) * key_counts[request]).astype(np.int64),
-        client=(clients.random(n) * traffic.clients).astype(np.int32),
-        phases=phase_spans(loaded),
-        duration_s=float(rate.edge_s[-1]),
+        intended_s=np.concatenate([block.intended_s for block in blocks] or [np.empty(0)]),
+        request=np.concatenate([block.request for block in blocks] or [np.empty(0, dtype=np.int32)]),
+        key=np.concatenate([block.key for block in blocks] or [np.empty(0, dtype=np.int64)]),
+        client=np.concatenate([block.client for block in blocks] or [np.empty(0, dtype=np.int32)]),
+        phases=frame.phases,
+        duration_s=frame.duration_s,
     )
 
 
@@ -146,26 +138,6 @@ def phase_spans(loaded: LoadedScenario) -> tuple[PhaseSpan, ...]:
         PhaseSpan(name, start, end, rate.peak(start, end) >= half if surge is None else surge)
         for (name, surge), (start, end) in zip(named, itertools.pairwise(edges), strict=True)
     )
-
-
-def _arrivals(traffic: Traffic, rate: Rate, rng: np.random.Generator) -> Floats:
-    """Ascending arrival times: a process of rate one, bent by the inverse of the expected count."""
-    total = float(rate.expected()[-1])
-    if traffic.arrivals == "even":
-        return rate.when(np.arange(0.5, total - 1e-9 * total, 1.0))
-    burst = traffic.arrivals.bursty.burst if isinstance(traffic.arrivals, BurstyArrivals) else 1.0
-    counts = _unit_poisson(total / burst, rng) * burst
-    if burst > 1.0:
-        counts = np.repeat(counts, rng.geometric(1.0 / burst, size=len(counts)))
-    return rate.when(counts)
-
-
-def _unit_poisson(until: float, rng: np.random.Generator) -> Floats:
-    """The points of a Poisson process of rate one in [0, until)."""
-    points = np.cumsum(rng.exponential(size=int(until + 6 * np.sqrt(until) + 20)))
-    while points[-1] < until:
-        points = np.concatenate((points, points[-1] + np.cumsum(rng.exponential(size=1000))))
-    return points[points < until]
 
 
 def save_schedule(schedule: Schedule, path: Path) -> None:

@@ -228,8 +228,10 @@ WRONG_SCENARIOS = {
         "cost:",
         "disturbances:\n  - {at: 30s}\ncost:",
         "at: 30s",
-        "disturbances[0]: {'at': '30s'}: one of `kill: ...`, `slow: ...`, `zone: ...`, `reload: ...`, "
-        "`metrics_outage: ...`, `api_outage: ...`, `rollout: ...`",
+        (
+            "disturbances[0]: {'at': '30s'}: one of `kill: ...`, `slow: ...`, `zone: ...`, `reload: ...`, "
+            "`metrics_outage: ...`, `api_outage: ...`, `rollout: ...`"
+        ),
     ),
     "slowdown that is none": (
         "cost:",

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy import integrate, stats
+from scipy import stats
 
 from scenarios.load import LoadedScenario, load_scenario
 from scenarios.schema import Request, Traffic
-from scenarios.traffic import PhaseSpan, Rate, build_schedule, load_schedule, phase_spans, rate_of, save_schedule
+from scenarios.traffic import (
+    Block,
+    PhaseSpan,
+    build_schedule,
+    load_schedule,
+    phase_spans,
+    rate_of,
+    save_schedule,
+    schedule_blocks,
+    schedule_frame,
+)
 
 LIBRARY = Path(__file__).parents[2] / "scenarios"
 QUICK = load_scenario(LIBRARY / "quick")
@@ -25,12 +36,6 @@ MATCH_DAY = load_scenario(LIBRARY / "match-day")
 Floats = NDArray[np.float64]
 rates = st.floats(0, 500) | st.just(0.0)
 pieces = st.lists(st.tuples(st.floats(0.01, 60), rates, rates), min_size=1, max_size=6)
-
-
-def rate(*of: tuple[float, float, float]) -> Rate:
-    """Pieces of (length, from, to)."""
-    lengths, first, last = (np.array(side, dtype=np.float64) for side in zip(*of, strict=True))
-    return Rate(np.concatenate(([0.0], np.cumsum(lengths))), first, last)
 
 
 def scenario_with(**traffic: Any) -> LoadedScenario:
@@ -42,41 +47,6 @@ def scenario_with(**traffic: Any) -> LoadedScenario:
 
 def phases(*of: tuple[str, Any]) -> list[dict[str, Any]]:
     return [{"name": f"p{n}", "duration": length, "rps": rps} for n, (length, rps) in enumerate(of)]
-
-
-@given(pieces)
-def test_inversion_undoes_the_integral(of: list[tuple[float, float, float]]) -> None:
-    bent = rate(*of)
-    total = float(bent.expected()[-1])
-    counts = np.linspace(0, total, 50, endpoint=False)[1:] if total > 1e-3 else np.empty(0)
-    times = bent.when(counts)
-    assert np.all(np.diff(times) >= 0)
-    np.testing.assert_allclose(bent.count(times), counts, rtol=1e-6, atol=1e-6 * max(1.0, total))
-
-
-@given(pieces, st.floats(0, 1))
-def test_expected_count_agrees_with_quadrature(of: list[tuple[float, float, float]], share: float) -> None:
-    bent = rate(*of)
-    until = share * float(bent.edge_s[-1])
-
-    def at(time: float) -> float:
-        piece = min(int(np.searchsorted(bent.edge_s, time, side="right")) - 1, len(of) - 1)
-        length, first, last = of[piece]
-        return first + (last - first) * (time - float(bent.edge_s[piece])) / length
-
-    inner = [float(edge) for edge in bent.edge_s[1:-1] if edge < until]
-    area = integrate.quad(at, 0.0, until, points=inner or None, limit=200)[0]
-    assert float(bent.count(np.array([until]))[0]) == pytest.approx(area, rel=1e-6, abs=1e-6)
-
-
-def test_a_ramp_from_zero_is_inverted_in_closed_form() -> None:
-    counts = np.array([0.5, 1.0, 8.0, 49.9])
-    np.testing.assert_allclose(rate((10.0, 0.0, 10.0)).when(counts), np.sqrt(2 * counts), rtol=1e-12)
-
-
-def test_a_ramp_to_zero_is_inverted_in_closed_form() -> None:
-    counts = np.array([0.5, 10.0, 49.9])
-    np.testing.assert_allclose(rate((10.0, 10.0, 0.0)).when(counts), 10 - np.sqrt(100 - 2 * counts), rtol=1e-9)
 
 
 def test_nothing_arrives_while_the_rate_is_zero() -> None:
@@ -225,3 +195,68 @@ def test_a_saved_schedule_is_read_back_as_it_was(tmp_path: Path) -> None:
         np.testing.assert_array_equal(before, after)
         assert before.dtype == after.dtype
     assert (again.phases, again.duration_s) == (schedule.phases, schedule.duration_s)
+
+
+KINDS = [
+    {"host": "tv.example", "path": "/a", "weight": 3},
+    {"host": "tv.example", "path": "/u/{key}", "weight": 1, "keys": 4},
+]
+COLUMNS = ("intended_s", "request", "key", "client")
+
+
+def bytes_of(blocks: list[Block]) -> list[bytes]:
+    """The blocks as one, column by column."""
+    return [b"".join(getattr(block, name).tobytes() for block in blocks) for name in COLUMNS]
+
+
+@settings(deadline=None)
+@given(
+    pieces,
+    st.sampled_from(["poisson", "even", {"bursty": {"burst": 3}}, {"bursty": {"burst": 900}}]),
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 3000),
+    st.sampled_from([1, 7]),
+    st.sampled_from([KINDS[:1], KINDS]),
+)
+def test_the_size_of_blocks_changes_no_byte(
+    of: list[tuple[float, float, float]], arrivals: Any, seed: int, size: int, clients: int, requests: Any
+) -> None:
+    content = phases(*((f"{a:.3f}s", [b / 10, c / 10]) for a, b, c in of))
+    loaded = scenario_with(arrivals=arrivals, phases=content, clients=clients, requests=requests)
+    blocks = list(schedule_blocks(loaded, seed, size))
+    whole = build_schedule(loaded, seed)
+    assert bytes_of(blocks) == bytes_of([whole])
+    assert all(0 < len(block.intended_s) <= size for block in blocks)
+    assert all(getattr(block, name).dtype == getattr(whole, name).dtype for block in blocks for name in COLUMNS)
+
+
+def test_memory_does_not_grow_with_the_number_of_requests() -> None:
+    def peak(rps: float) -> int:
+        loaded = scenario_with(phases=phases(("1000s", rps)), requests=KINDS, clients=9)
+        tracemalloc.start()
+        n = sum(len(block.intended_s) for block in schedule_blocks(loaded, 1, 1 << 14))
+        assert n == pytest.approx(1000 * rps, rel=0.05)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    assert peak(2000) < 1.2 * peak(200)
+
+
+def test_a_schedule_of_no_request_is_empty_and_has_its_length() -> None:
+    schedule = build_schedule(scenario_with(phases=phases(("30s", 0))), 1)
+    assert [len(getattr(schedule, name)) for name in COLUMNS] == [0, 0, 0, 0]
+    assert schedule.duration_s == 30.0
+
+
+@pytest.mark.parametrize("loaded", [QUICK, MATCH_DAY])
+def test_the_frame_is_that_of_the_schedule(loaded: LoadedScenario) -> None:
+    schedule, frame = build_schedule(loaded, 1), schedule_frame(loaded)
+    assert (frame.phases, frame.duration_s) == (schedule.phases, schedule.duration_s)
+
+
+def test_a_kind_without_keys_and_a_single_client_are_zero() -> None:
+    schedule = build_schedule(scenario_with(phases=phases(("30s", 60)), requests=KINDS[:1]), 1)
+    assert not schedule.request.any()
+    assert not schedule.key.any()
+    assert not schedule.client.any()
