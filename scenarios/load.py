@@ -10,12 +10,15 @@ from pathlib import Path
 from balancer.policy.desired import desired_config
 from balancer.policy.manifests import KINDS, read_manifests
 from balancer.policy.objects import Manifests
-from scenarios.crosscheck import check_disturbances, check_requests, check_traffic, check_workload
+from scenarios.call_check import check_calls
+from scenarios.cluster_check import check_disturbances, check_nodes
+from scenarios.crosscheck import check_requests, check_traffic, check_workload
 from scenarios.errors import ScenarioError
 from scenarios.files import beside
 from scenarios.manifest_check import check_manifests, is_foreign, unused_metrics
 from scenarios.mistakes import Mistakes
 from scenarios.schema import Scenario
+from scenarios.served import Served
 from scenarios.trace import Rows, read_trace
 from scenarios.validation import validate
 from scenarios.yaml_marks import Document, read_documents
@@ -114,7 +117,10 @@ def _checked(
         mistakes.raise_if_any()
     check_manifests(manifests, mistakes)
     mistakes.raise_if_any()
-    check_requests(scenario, manifests, mistakes)
+    served = Served.by(manifests)
+    check_requests(scenario, served, mistakes)
+    check_calls(scenario, served, mistakes)
+    check_nodes(scenario, manifests, mistakes)
     check_disturbances(scenario, manifests, mistakes)
     mistakes.raise_if_any()
     ignored = [

@@ -7,12 +7,23 @@ from collections import Counter
 from collections.abc import Mapping
 
 from balancer.policy.desired import resolve, selects
+from balancer.policy.hpa import Metric
 from balancer.policy.manifests import KINDS
 from balancer.policy.objects import Autoscaler, BackendRef, Deployment, Manifests, Problem, Service
 from scenarios.mistakes import Mistakes, near_miss
 from scenarios.yaml_marks import FieldPath
 
-_CONTAINERS: FieldPath = ("spec", "template", "spec", "containers")
+CONTAINERS: FieldPath = ("spec", "template", "spec", "containers")
+_CPU = ("cpu",)
+_IN_PROXIES = ("matchday_requests_per_second", "matchday_queue_length", "matchday_in_flight")
+# What can be measured of an HPA's own Deployment: External and Object sum over its pods and all proxies, Pods is
+# each pod's own, which has no queue in the proxies.
+METRICS: Mapping[str, tuple[str, ...]] = {
+    "Resource": _CPU,
+    "External": _IN_PROXIES,
+    "Object": _IN_PROXIES,
+    "Pods": ("matchday_requests_per_second", "matchday_in_flight"),
+}
 
 
 def is_foreign(problem: Problem) -> bool:
@@ -50,13 +61,23 @@ def check_manifests(manifests: Manifests, mistakes: Mistakes) -> None:
 
 
 def unused_metrics(manifests: Manifests) -> tuple[Problem, ...]:
-    """Metrics that neither the model nor a target here can supply: the HPA decides without them."""
+    """Metrics that nobody here can supply: the HPA decides without them."""
     return tuple(
-        Problem(hpa.document, ("spec", "metrics", index), metric.name, "cpu; any other metric counts as unavailable")
+        Problem(hpa.document, ("spec", "metrics", index), metric.name, allowed)
         for hpa in manifests.autoscalers
         for index, metric in enumerate(hpa.spec.metrics)
-        if (metric.kind, metric.name) != ("Resource", "cpu")
+        if (allowed := _instead(metric))
     )
+
+
+def _instead(metric: Metric) -> str:
+    """What can be measured in place of a metric that cannot; nothing when it can."""
+    known = METRICS.get(metric.kind, _CPU)
+    if metric.name in known:
+        return ""
+    if metric.name in METRICS["External"]:
+        return f"of kind External or Object, or {' or '.join(known)}; as it is, it counts as unavailable"
+    return f"{' or '.join(known)}; any other metric counts as unavailable{near_miss(metric.name, known)}"
 
 
 def _check_reference(
@@ -104,15 +125,15 @@ def _check_autoscaler(manifests: Manifests, hpa: Autoscaler, mistakes: Mistakes)
         allowed = f"the name of a Deployment in namespace {hpa.namespace}{near_miss(hpa.deployment, here)}"
         mistakes.manifest(hpa.document, ("spec", "scaleTargetRef", "name"), hpa.deployment, allowed)
     elif not deployment.cpu_request_milli and any(m.utilization_percent for m in hpa.spec.metrics if m.name == "cpu"):
-        at = (*_CONTAINERS, *_without_request(mistakes.raw(deployment.document)))
+        at = (*CONTAINERS, *without_request(mistakes.raw(deployment.document)))
         allowed = f"a request above 0, since HorizontalPodAutoscaler {hpa.name} scales on a percentage of it"
         mistakes.manifest(deployment.document, at, deployment.cpu_request_milli, allowed)
 
 
-def _without_request(document: object) -> FieldPath:
+def without_request(document: object) -> FieldPath:
     """Where the first container that asks for no CPU should do so."""
     containers = document
-    for name in _CONTAINERS:
+    for name in CONTAINERS:
         containers = containers.get(name) if isinstance(containers, Mapping) else None
     for index, container in enumerate(containers if isinstance(containers, list) else []):
         resources = container.get("resources") if isinstance(container, Mapping) else None

@@ -90,7 +90,7 @@ class Rate:
         a = float(self.from_rps[piece])
         if self._slope[piece] != 0.0:
             return np.maximum.accumulate(self._when_in(np.array([piece]), count))
-        times = count - self._reached[piece]
+        times: Floats = count - self._reached[piece]
         times /= max(2 * a, 1e-300) / 2  # halving both sides of the division changes no bit of it
         times += self.edge_s[piece]
         np.minimum(times, self._before_end[piece], out=times)

@@ -40,6 +40,7 @@ _ALLOWED = {
 }
 _BY_FIELD = {
     ("rps", "too_long"): _RAMP,
+    ("reload", "literal_error"): "true",
     ("name", "string_pattern_mismatch"): "at most 63 lower-case letters, digits and dashes, none of these at an end",
     ("host", "string_pattern_mismatch"): "a host name, such as tv.example",
     ("path", "string_pattern_mismatch"): "a path that begins with /, without spaces",

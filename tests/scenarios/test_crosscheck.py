@@ -67,13 +67,33 @@ def test_the_pods_of_a_command_cannot_be_slowed(quick: Copy) -> None:
     assert rest(quick) == [f"disturbances[0].slow: slow: {text}"]
 
 
-def test_no_more_pods_are_slowed_than_there_can_be(quick: Copy) -> None:
-    quick.edit(
-        "scenario.yaml", "cost:", "disturbances:\n  - {at: 30s, slow: {pods: 11, factor: 3, duration: 5s}}\ncost:"
-    )
-    assert rest(quick) == ["disturbances[0].slow.pods: 11: at most 10, all the pods there can ever be"]
-
-
 def test_a_trace_played_for_ever_is_too_much(match_day: Copy) -> None:
     match_day.edit("scenario.yaml", "speed: 40", "speed: 0.0001")
-    assert rest(match_day) == ["traffic.trace: 1.4e+10 requests in all: at most 50,000,000 in one run"]
+    assert rest(match_day) == ["traffic.trace: 1.4e+10 requests in all: at most 200,000,000 in one run"]
+
+
+ALL_ZERO = (
+    "name: warm-up, duration: 20s, rps: 12",
+    "duration: 60s, rps: 240",
+    "name: whistle, duration: 20s, rps: 12",
+)
+
+
+def test_users_may_be_the_whole_load(quick: Copy) -> None:
+    for old in ALL_ZERO:
+        quick.edit("scenario.yaml", old, old.rpartition(" ")[0] + " 0")
+    quick.edit("scenario.yaml", "  requests:", "  users: {count: 50, think: {exponential: {mean: 2s}}}\n  requests:")
+    assert quick.load().scenario.traffic.users is not None
+
+
+def test_users_who_hardly_think_send_too_much(quick: Copy) -> None:
+    quick.edit("scenario.yaml", "  requests:", "  users: {count: 100000, think: {constant: 1us}}\n  requests:")
+    quick.edit("scenario.yaml", "lognormal: {mean: 60ms, cv: 0.5}", "constant: 3ms")
+    assert rest(quick) == ["traffic.phases: 3.33e+09 requests in all: at most 200,000,000 in one run"]
+
+
+def test_connections_cost_only_where_they_are_not_kept(quick: Copy) -> None:
+    quick.edit("scenario.yaml", "  requests:", "  connect: 3ms\n  requests:")
+    assert rest(quick) == ["traffic.connect: 0.003s: only with keep_alive: false"]
+    quick.edit("scenario.yaml", "connect: 3ms", "connect: 3ms\n  keep_alive: false")
+    assert quick.load().scenario.traffic.connect == 0.003

@@ -48,6 +48,89 @@ WRONG_SCENARIOS = {
     "negative rate": ("rps: 240", "rps: -240", "-240", f"traffic.phases[1].rps: -240: {RATE}"),
     "rate that is no number": ("rps: 240", "rps: .nan", ".nan", f"traffic.phases[1].rps: nan: {RATE}"),
     "rate with a wrong unit": ("rps: 240", "rps: 240/h", "240/h", f"traffic.phases[1].rps: 240/h: {RATE}"),
+    "duration that is no number": ("p99: 400ms", "p99: .nan", ".nan", f"slo.p99: nan: {DURATION}"),
+    "duration without an end": ("p99: 400ms", "p99: .inf", ".inf", f"slo.p99: inf: {DURATION}"),
+    "negative duration": ("p99: 400ms", "p99: -400ms", "-400ms", f"slo.p99: -400ms: {DURATION}"),
+    "rate without an end": ("rps: 240", "rps: .inf", ".inf", f"traffic.phases[1].rps: inf: {RATE}"),
+    "share above one as a number": (
+        "success: 99.5%",
+        "success: 1.01",
+        "1.01",
+        "slo.success: 1.01: a share between 0 and 1, or 0% and 100%",
+    ),
+    "share that is no number": (
+        "success: 99.5%",
+        "success: .nan",
+        ".nan",
+        "slo.success: nan: a share between 0 and 1, or 0% and 100%",
+    ),
+    "negative share": (
+        "success: 99.5%",
+        "success: -0.1",
+        "-0.1",
+        "slo.success: -0.1: a share between 0 and 1, or 0% and 100%",
+    ),
+    "variation that is no number": (
+        "cv: 0.5",
+        "cv: .nan",
+        ".nan",
+        'workload.paths["/live"].time.lognormal.cv: nan: a finite number',
+    ),
+    "price without an end": ("pod_hour: 0.04", "pod_hour: .inf", ".inf", "cost.pod_hour: inf: a finite number"),
+    "outage of no time": (
+        "cost:",
+        "disturbances:\n  - {at: 30s, metrics_outage: 0s}\ncost:",
+        "metrics_outage",
+        "disturbances[0].metrics_outage: 0s: more than 0",
+    ),
+    "outage after the end": (
+        "cost:",
+        "disturbances:\n  - {at: 3m, api_outage: 5s}\ncost:",
+        "api_outage",
+        "disturbances[0].at: 180s: before the schedule's end at 100s",
+    ),
+    "reload that is none": (
+        "cost:",
+        "disturbances:\n  - {at: 30s, reload: false}\ncost:",
+        "reload",
+        "disturbances[0].reload: false: true",
+    ),
+    "misspelt reload": (
+        "cost:",
+        "disturbances:\n  - {at: 30s, relaod: true}\ncost:",
+        "relaod",
+        "disturbances[0].relaod: relaod: no such key; did you mean `reload`?",
+    ),
+    "cold that is not slower": (
+        "workers: 8",
+        "cold: {factor: 1, duration: 5s}",
+        "cold",
+        "workload.cold.factor: 1: more than 1",
+    ),
+    "too many proxies": (
+        "cluster: {",
+        "cluster: {proxies: 51, ",
+        "proxies",
+        "cluster.proxies: 51: at most 50",
+    ),
+    "nodes without a core": (
+        "cluster: {",
+        "cluster: {nodes: {count: 3, cpu: 0}, ",
+        "nodes",
+        "cluster.nodes.cpu: 0: more than 0",
+    ),
+    "calls in an order that is none": (
+        "bytes: 12KiB",
+        "bytes: 12KiB, calls_in: paralel",
+        "paralel",
+        'workload.paths["/live"].calls_in: paralel: one of sequence, parallel; did you mean `parallel`?',
+    ),
+    "users of nobody": (
+        "  requests:",
+        "  users: {count: 0, think: {constant: 1s}}\n  requests:",
+        "users",
+        "traffic.users.count: 0: at least 1",
+    ),
     "ramp of three": (
         "rps: 240",
         "rps: [12, 100, 240]",
@@ -161,7 +244,7 @@ WRONG_SCENARIOS = {
         "rps: 240",
         "rps: 1e9",
         "phases:",
-        "traffic.phases: 6e+10 requests in all: at most 50,000,000 in one run",
+        "traffic.phases: 6e+10 requests in all: at most 200,000,000 in one run",
     ),
     "missing manifest": (
         "[app.yaml]",
@@ -198,7 +281,7 @@ WRONG_SCENARIOS = {
         "  startup:",
         "    /login: {time: {constant: 1s}}\n  startup:",
         "/login",
-        'workload.paths["/login"]: /login: a path of the request mix: /live',
+        'workload.paths["/login"]: /login: a path that requests or calls reach: /live',
     ),
     "disturbance after the end": (
         "cost:",
@@ -388,9 +471,11 @@ def test_phases_of_a_trace_start_at_its_rows_in_their_order(
     assert match_day.mistakes() == (f"scenario.yaml:{line}: traffic.trace.phases{rest}",)
 
 
-def test_a_count_that_is_none_is_named_with_its_line_in_the_trace(match_day: Copy) -> None:
-    (match_day.directory / "semi-final.csv").write_text("minute,requests\n18:30,100\n19:00,-3\n")
-    assert match_day.mistakes() == ("semi-final.csv:3: requests: -3: a number of requests, not negative",)
+@pytest.mark.parametrize("count", ["-3", "nan", "NaN", "inf", "-inf", "1e999", "", "x"])
+def test_a_count_that_is_none_is_named_with_its_line_in_the_trace(match_day: Copy, count: str) -> None:
+    (match_day.directory / "semi-final.csv").write_text(f"minute,requests\n18:30,100\n19:00,{count}\n")
+    shown = count or '""'
+    assert match_day.mistakes() == (f"semi-final.csv:3: requests: {shown}: a number of requests, not negative",)
 
 
 def test_several_mistakes_come_in_the_order_of_files_and_lines(quick: Copy) -> None:

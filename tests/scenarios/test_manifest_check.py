@@ -101,3 +101,46 @@ def test_an_autoscaler_on_an_absolute_value_needs_no_request(quick: Copy) -> Non
     quick.edit("app.yaml", 'requests: {cpu: 115m}, limits: {cpu: "1"}', "")
     quick.edit("app.yaml", "{type: Utilization, averageUtilization: 60}", "{type: AverageValue, averageValue: 70m}")
     assert quick.load().warnings == ()
+
+
+CPU = "{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 60}}}"
+EXTERNAL = "{type: External, external: {metric: {name: NAME}, target: {type: AverageValue, averageValue: 5}}}"
+OBJECT = (
+    "{type: Object, object: {metric: {name: NAME}, describedObject: {apiVersion: v1, kind: Service, name: live}, "
+    "target: {type: Value, value: 5}}}"
+)
+PODS = "{type: Pods, pods: {metric: {name: NAME}, target: {type: AverageValue, averageValue: 5}}}"
+RATE, QUEUE, IN_FLIGHT = "matchday_requests_per_second", "matchday_queue_length", "matchday_in_flight"
+OF_PODS = f"{RATE} or {IN_FLIGHT}"
+OF_ALL = f"{RATE} or {QUEUE} or {IN_FLIGHT}"
+
+
+@pytest.mark.parametrize(
+    ("metric", "name"),
+    [(kind, name) for kind in (EXTERNAL, OBJECT) for name in (RATE, QUEUE, IN_FLIGHT)]
+    + [(PODS, RATE), (PODS, IN_FLIGHT)],
+)
+def test_what_the_model_measures_can_be_scaled_on(quick: Copy, metric: str, name: str) -> None:
+    quick.edit("app.yaml", CPU, metric.replace("NAME", name))
+    assert quick.load().warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("metric", "name", "text"),
+    [
+        (
+            EXTERNAL,
+            "matchday_queue_lenght",
+            f"{OF_ALL}; any other metric counts as unavailable; did you mean `{QUEUE}`?",
+        ),
+        (OBJECT, "kafka_lag", f"{OF_ALL}; any other metric counts as unavailable"),
+        (PODS, QUEUE, f"of kind External or Object, or {OF_PODS}; as it is, it counts as unavailable"),
+        (PODS, "http_requests", f"{OF_PODS}; any other metric counts as unavailable"),
+    ],
+)
+def test_a_metric_nobody_measures_is_a_warning_with_what_could_be(
+    quick: Copy, metric: str, name: str, text: str
+) -> None:
+    quick.edit("app.yaml", CPU, metric.replace("NAME", name))
+    line = quick.line("app.yaml", name)
+    assert quick.load().warnings == (f"{quick.directory}/app.yaml:{line}: spec.metrics[0]: {name}: {text}",)
