@@ -8,6 +8,7 @@ from matchday.conclude import conclude
 from matchday.display import Display
 from matchday.rehearsal import Rehearsal, given_calibration
 from matchday.rundir import RunDirectory
+from matchday.targets.local.supported import refuse_unsupported
 from scenarios.load import load_scenario
 
 
@@ -23,6 +24,7 @@ def run(
 ) -> int:
     """Run the whole loop; 0 when the measured SLO was met, 1 when it was not."""
     loaded = load_scenario(path)
+    refuse_unsupported(loaded)
     given = None if calibration is None else given_calibration(calibration, loaded)
     display = Display(as_json=as_json)
     directory = RunDirectory.create(loaded, out)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
+import yaml
 
 from scenarios import reference
 from scenarios.reference import PAGE_FILE, SCHEMA_FILE, json_schema, page, schema_text, tables
@@ -68,3 +71,19 @@ def test_an_editor_accepts_the_same_texts_as_loading(quantity: str, parse: objec
 def test_made_files_are_where_people_look() -> None:
     root = Path(__file__).parents[2]
     assert (root / "docs" / "scenario.md", root / "scenarios" / "scenario.schema.json") == (PAGE_FILE, SCHEMA_FILE)
+
+
+def test_the_examples_of_the_page_are_understood() -> None:
+    lines = PAGE_FILE.read_text().split("\n")
+    blocks = [list(part) for code, part in itertools.groupby(lines, lambda line: line.startswith("    ")) if code]
+    examples = [
+        textwrap.dedent("\n".join(part)) for part in blocks if part[0].strip().startswith(("workload:", "cluster:"))
+    ]
+    assert len(examples) == 2
+    content = yaml.safe_load((PAGE_FILE.parents[1] / "scenarios" / "quick" / "scenario.yaml").read_text())
+    for example in examples:
+        for key, section in yaml.safe_load(example).items():
+            content[key] = {**content[key], **section} if isinstance(section, dict) else section
+    scenario = Scenario.model_validate(content)
+    assert len({type(disturbance) for disturbance in scenario.disturbances}) == 7
+    assert scenario.workload.paths["/checkout"].calls_in == "parallel"

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,12 @@ def test_a_haproxy_that_is_none_ends_in_one_line_and_a_report(tmp_path: Path) ->
     with pytest.raises(Exception, match="is not HAProxy"):
         rehearse.run(QUICK, seed=1, replications=2, out=tmp_path / "out", haproxy=fake, calibration=None, as_json=False)
     assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_what_only_the_model_can_do_starts_and_writes_nothing(tmp_path: Path) -> None:
+    directory = shutil.copytree(QUICK, tmp_path / "quick")
+    with (directory / "scenario.yaml").open("a") as file:
+        file.write("disturbances: [{at: 30s, reload: true}]\n")
+    with pytest.raises(ScenarioError, match="use matchday predict"):
+        run(directory, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,55 @@
+"""What a scenario may say that only the model can do: the local target has one proxy, one machine and plain pods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scenarios.load import FILE, LoadedScenario
+from scenarios.manifest_check import METRICS
+from scenarios.mistakes import Mistakes
+from scenarios.schema import KillDisturbance, Scenario, SlowDisturbance
+from scenarios.yaml_marks import FieldPath, field_name, read_documents, shown
+
+_INSTEAD = "not on the local target; use matchday predict"
+
+
+def unsupported(scenario: Scenario) -> tuple[str, ...]:
+    """A line `field: value: why` for each thing in scenario.yaml that the local target cannot do."""
+    return tuple(f"{field_name(path)}: {shown(value)}: {_INSTEAD}" for path, value in _found(scenario))
+
+
+def refuse_unsupported(loaded: LoadedScenario) -> None:
+    """ScenarioError with file and line of all that the local target cannot do, metrics of HPAs included."""
+    (document,) = read_documents(loaded.directory / FILE)
+    manifests = [part for name in loaded.scenario.manifests for part in read_documents(loaded.directory / name)]
+    mistakes = Mistakes(document, manifests)
+    for path, value in _found(loaded.scenario):
+        mistakes.scenario(path, value, _INSTEAD)
+    for hpa in loaded.manifests.autoscalers:
+        for index, metric in enumerate(hpa.spec.metrics):
+            if metric.kind != "Resource" and metric.name in METRICS[metric.kind]:
+                mistakes.manifest(hpa.document, ("spec", "metrics", index), metric.name, _INSTEAD)
+    mistakes.raise_if_any()
+
+
+def _found(scenario: Scenario) -> Iterator[tuple[FieldPath, object]]:
+    traffic, workload, cluster = scenario.traffic, scenario.workload, scenario.cluster
+    if traffic.users is not None:
+        yield ("traffic", "users"), f"{traffic.users.count} users"
+    if not traffic.keep_alive:
+        yield ("traffic", "keep_alive"), False
+    for path, behaviour in workload.paths.items():
+        if behaviour.calls:
+            yield ("workload", "paths", path, "calls"), ", ".join(call.host + call.path for call in behaviour.calls)
+    if workload.cold is not None:
+        yield ("workload", "cold"), f"{workload.cold.factor:g} times slower at first"
+    if workload.cancels:
+        yield ("workload", "cancels"), True
+    if cluster.proxies > 1:
+        yield ("cluster", "proxies"), cluster.proxies
+    if cluster.nodes is not None:
+        yield ("cluster", "nodes"), f"{cluster.nodes.count} nodes"
+    for index, disturbance in enumerate(scenario.disturbances):
+        if not isinstance(disturbance, KillDisturbance | SlowDisturbance):
+            (key,) = type(disturbance).model_fields.keys() - {"at"}
+            yield ("disturbances", index, key), key
