@@ -44,7 +44,7 @@ def scrape_loop(
     while True:
         metrics.scrape((replica for replica_set in sets for replica in replica_set.replicas), env.now)
         k += 1
-        yield env.timeout(k * resolution_s - env.now)
+        yield env.until(k * resolution_s)
 
 
 def sync_loop(env: Clock, autoscalers: Sequence[Autoscaler], period_s: float) -> Generator[simpy.Event, None, None]:
@@ -52,6 +52,6 @@ def sync_loop(env: Clock, autoscalers: Sequence[Autoscaler], period_s: float) ->
     k = 0
     while True:
         k += 1
-        yield env.timeout(k * period_s + SYNC_OFFSET_S - env.now)
+        yield env.until(k * period_s + SYNC_OFFSET_S)
         for autoscaler in autoscalers:
             autoscaler.sync(env.now)

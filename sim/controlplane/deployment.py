@@ -4,28 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Protocol
 
 import simpy
 
 from balancer.policy.objects import Deployment, Probe
 from sim.clock import CONTROL, Clock
 from sim.controlplane.replica import Replica, deletion_order, ready_at_s
-from sim.pod import Pod
+from sim.plane import Plane, PodHandle
 from sim.streams import Sequence
 
 # Kubernetes without a readiness probe: ready as soon as something listens, looked at like the local target does.
 _NO_PROBE = Probe(path=None)
-
-
-class Rotation(Protocol):
-    """What a Deployment needs of the proxy's side."""
-
-    def add(self, deployment: str, pod: Pod) -> None:
-        """Send requests to this pod from now on."""
-
-    def drain(self, deployment: str, pod: Pod) -> None:
-        """Send it no new ones."""
 
 
 @dataclass(frozen=True)
@@ -51,15 +40,14 @@ class ReplicaSet:
         self,
         env: Clock,
         deployment: Deployment,
-        new_pod: Callable[[str], Pod],
-        rotation: Rotation,
+        plane: Plane,
         lags: Lags,
         changed: Callable[[], None],
     ) -> None:
         self.env, self.deployment = env, deployment
         self.desired = 0
         self.replicas: list[Replica] = []
-        self._new_pod, self._rotation, self._lags, self._changed = new_pod, rotation, lags, changed
+        self._plane, self._lags, self._changed = plane, lags, changed
         self._probe = deployment.readiness or _NO_PROBE
         self._created = 0
 
@@ -74,8 +62,8 @@ class ReplicaSet:
         for _ in range(replicas):
             replica = self._create()
             replica.started_s = replica.ready_since_s = self.env.now
-            replica.pod = self._new_pod(replica.name)
-            self._into_rotation(replica)
+            replica.pod = self._plane.new_pod(self.deployment.name, replica.name)
+            self._into_rotation(replica, new=False)
         self._changed()
 
     def scale(self, desired: int) -> None:
@@ -114,7 +102,7 @@ class ReplicaSet:
             self.replicas.remove(replica)
             return
         replica.started_s = env.now
-        replica.pod = self._new_pod(replica.name)
+        replica.pod = self._plane.new_pod(self.deployment.name, replica.name)
         yield env.timeout(ready_at_s(self._probe, env.now, env.now + lags.startup[k]) - env.now)
         if replica.deleting or not replica.pod.alive:
             return
@@ -125,13 +113,13 @@ class ReplicaSet:
             self._into_rotation(replica)
             self._changed()
 
-    def _into_rotation(self, replica: Replica) -> None:
+    def _into_rotation(self, replica: Replica, *, new: bool = True) -> None:
         assert replica.pod is not None
         replica.in_rotation = True
-        self._rotation.add(self.deployment.name, replica.pod)
+        self._plane.add(self.deployment.name, replica.pod, new=new)
 
-    def _drain(self, pod: Pod) -> None:
-        self._rotation.drain(self.deployment.name, pod)
+    def _drain(self, pod: PodHandle) -> None:
+        self._plane.drain(self.deployment.name, pod)
 
     def _retire(self, replica: Replica) -> None:
         """Drained at once; gone when idle, or broken off when the grace period is over."""
@@ -143,9 +131,10 @@ class ReplicaSet:
         if pod is not None:
             self.env.process(self._terminate(replica, pod))
 
-    def _terminate(self, replica: Replica, pod: Pod) -> Generator[simpy.Event, None, None]:
-        if pod.jobs:
+    def _terminate(self, replica: Replica, pod: PodHandle) -> Generator[simpy.Event, None, None]:
+        if pod.in_flight:
             yield pod.when_idle() | self.env.timeout(self.deployment.termination_grace_s)
-        self.replicas.remove(replica)
+        if replica in self.replicas:
+            self.replicas.remove(replica)
         if pod.alive:
             pod.kill()

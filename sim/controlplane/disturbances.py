@@ -6,34 +6,34 @@ from collections.abc import Generator, Sequence
 
 import simpy
 
-from scenarios.schema import KillDisturbance, Slow, SlowDisturbance
+from scenarios.schema import Disturbance, KillDisturbance, Slow, SlowDisturbance
 from sim.clock import CONTROL, Clock
 from sim.controlplane.deployment import ReplicaSet
 from sim.controlplane.replica import Replica
-from sim.pod import Pod
+from sim.plane import PodHandle
 
 
 def disturb(
-    env: Clock, disturbances: Sequence[KillDisturbance | SlowDisturbance], sets: Sequence[ReplicaSet]
+    env: Clock, disturbances: Sequence[Disturbance], sets: Sequence[ReplicaSet]
 ) -> Generator[simpy.Event, None, None]:
     """Carry the disturbances out in order of time."""
     for disturbance in sorted(disturbances, key=lambda d: d.at):
-        yield env.timeout(max(0.0, disturbance.at - env.now))
+        yield env.until(disturbance.at)
         if isinstance(disturbance, KillDisturbance):
             for replica_set, replica in _oldest_ready(sets)[: disturbance.kill]:
                 replica_set.kill(replica)
-        else:
+        elif isinstance(disturbance, SlowDisturbance):
             for _, replica in _oldest_ready(sets)[: disturbance.slow.pods]:
                 assert replica.pod is not None
                 _slow_down(env, replica.pod, disturbance.slow)
 
 
-def _slow_down(env: Clock, pod: Pod, slow: Slow) -> None:
+def _slow_down(env: Clock, pod: PodHandle, slow: Slow) -> None:
     """Requests that start in the next `duration` seconds take `factor` times as long."""
-    pod.slow_factor = slow.factor
+    pod.slow(slow.factor)
 
     def recover() -> None:
-        pod.slow_factor = 1.0
+        pod.slow(1.0)
 
     env.after(slow.duration, recover, CONTROL)
 

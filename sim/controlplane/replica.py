@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from balancer.policy.objects import Probe
 from balancer.policy.podview import deletion_rank
-from sim.pod import Pod
+from sim.plane import PodHandle
 
 
 @dataclass(eq=False)
@@ -18,7 +18,7 @@ class Replica:
     name: str
     ordinal: int
     created_s: float
-    pod: Pod | None = None
+    pod: PodHandle | None = None
     started_s: float | None = None
     ready_since_s: float | None = None
     in_rotation: bool = False

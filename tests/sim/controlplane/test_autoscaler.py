@@ -9,26 +9,8 @@ from sim.clock import Clock
 from sim.controlplane.autoscaler import Autoscaler, scrape_loop, sync_loop
 from sim.controlplane.deployment import Lags, ReplicaSet
 from sim.controlplane.metrics import Metrics
-from sim.pod import Pod, WorkerPod
 from sim.streams import Sequence
-
-
-class NoRotation:
-    def add(self, deployment: str, pod: Pod) -> None:
-        pass
-
-    def drain(self, deployment: str, pod: Pod) -> None:
-        pass
-
-
-class Burner:
-    """A request that burns CPU for a long time."""
-
-    def __init__(self, cores: float) -> None:
-        self.service_s, self.cpu_s = 1000.0, 1000.0 * cores
-
-    def pod_finished(self, *, broken: bool) -> None:
-        pass
+from tests.sim.controlplane.conftest import FakePlane
 
 
 def scaled(
@@ -47,13 +29,11 @@ def scaled(
         if not changes or changes[-1][1] != pods.desired:
             changes.append((round(env.now, 6), pods.desired))
 
-    pods = ReplicaSet(
-        env, deployment, lambda name: WorkerPod(env, name, 9), NoRotation(), Lags(0.0, none, startup, none), changed
-    )
+    plane = FakePlane(env)
+    pods = ReplicaSet(env, deployment, plane, Lags(0.0, none, startup, none), changed)
     pods.begin(replicas)
-    for replica in pods.replicas:
-        assert replica.pod is not None
-        replica.pod.accept(Burner(cores))
+    for pod in plane.pods.values():
+        pod.burn(cores)
     metrics = Metrics()
     spec = HpaSpec(1, 9, (Metric("Resource", "cpu", utilization_percent=50),))
     env.process(scrape_loop(env, metrics, [pods], resolution_s))

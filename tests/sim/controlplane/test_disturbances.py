@@ -7,19 +7,11 @@ from scenarios.schema import KillDisturbance, Slow, SlowDisturbance
 from sim.clock import Clock
 from sim.controlplane.deployment import Lags, ReplicaSet
 from sim.controlplane.disturbances import disturb
-from sim.pod import Pod, WorkerPod
 from sim.streams import Sequence
+from tests.sim.controlplane.conftest import FakePlane
 
 
-class NoRotation:
-    def add(self, deployment: str, pod: Pod) -> None:
-        pass
-
-    def drain(self, deployment: str, pod: Pod) -> None:
-        pass
-
-
-def two_sets(env: Clock) -> list[ReplicaSet]:
+def two_sets(env: Clock, plane: FakePlane | None = None) -> list[ReplicaSet]:
     none = Sequence(np.random.default_rng(0), np.zeros_like)
     sets = []
     for name in ("one", "two"):
@@ -27,9 +19,7 @@ def two_sets(env: Clock) -> list[ReplicaSet]:
             name=name, namespace="default", replicas=2, selector={}, pod_labels={}, ports={}, first_port=1,
             cpu_request_milli=None, cpu_limit_milli=None, readiness=Probe(period_s=1),
         )  # fmt: skip
-        pods = ReplicaSet(
-            env, deployment, lambda n: WorkerPod(env, n, 1), NoRotation(), Lags(0.0, none, none, none), lambda: None
-        )
+        pods = ReplicaSet(env, deployment, plane or FakePlane(env), Lags(0.0, none, none, none), lambda: None)
         pods.begin(2)
         sets.append(pods)
     return sets
@@ -48,12 +38,13 @@ def test_the_oldest_pods_die_at_their_time_and_are_replaced() -> None:
 
 def test_slow_pods_recover_after_their_time() -> None:
     env = Clock()
-    sets = two_sets(env)
+    plane = FakePlane(env)
+    sets = two_sets(env, plane)
     slow = SlowDisturbance(at="2s", slow=Slow(pods=1, factor=3, duration="4s"))
     env.process(disturb(env, [slow], sets))
 
     def factors() -> list[float]:
-        return [r.pod.slow_factor for s in sets for r in s.replicas if r.pod]
+        return [pod.factor for pod in plane.pods.values()]
 
     env.run(until=1.9)
     assert factors() == [1, 1, 1, 1]

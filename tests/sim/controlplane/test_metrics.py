@@ -3,19 +3,11 @@ from __future__ import annotations
 from sim.clock import Clock
 from sim.controlplane.metrics import Metrics
 from sim.controlplane.replica import Replica
-from sim.pod import WorkerPod
+from tests.sim.controlplane.conftest import FakePod
 
 
-class Visit:
-    def __init__(self, service_s: float, cpu_s: float) -> None:
-        self.service_s, self.cpu_s = service_s, cpu_s
-
-    def pod_finished(self, *, broken: bool) -> None:
-        pass
-
-
-def running(env: Clock, started_s: float = 0.0) -> tuple[Replica, WorkerPod]:
-    pod = WorkerPod(env, "live-1", 4)
+def running(env: Clock, started_s: float = 0.0) -> tuple[Replica, FakePod]:
+    pod = FakePod(env, "live-1")
     replica = Replica("live-1", 0, started_s, pod=pod, started_s=started_s, ready_since_s=started_s)
     return replica, pod
 
@@ -25,7 +17,8 @@ def test_usage_is_the_average_between_the_last_two_scrapes() -> None:
     replica, pod = running(env)
     metrics = Metrics()
     metrics.scrape([replica], env.now)
-    pod.accept(Visit(service_s=10.0, cpu_s=2.0))
+    pod.burn(0.2)
+    env.at(10.0, lambda: pod.burn(0.0))
     env.run(until=5.0)
     metrics.scrape([replica], env.now)
     sample = metrics.sample(replica, 140)
@@ -51,7 +44,7 @@ def test_a_pod_without_a_process_is_pending_and_an_unready_one_waits_since_its_s
     metrics = Metrics()
     waiting = metrics.sample(Replica("live-2", 1, 3.0), 140)
     assert (waiting.phase, waiting.ready, waiting.started_s) == ("Pending", False, None)
-    starting = Replica("live-3", 2, 3.0, pod=WorkerPod(env, "live-3", 1), started_s=4.0)
+    starting = Replica("live-3", 2, 3.0, pod=FakePod(env, "live-3"), started_s=4.0)
     sample = metrics.sample(starting, 140)
     assert (sample.phase, sample.ready, sample.ready_since_s) == ("Running", False, 4.0)
 
