@@ -16,7 +16,7 @@ from matchday.rundir import RunDirectory
 from matchday.targets.local.autoscaler import run_control_loops
 from matchday.targets.local.procfs import MachineTimes, machine_times
 from matchday.targets.local.target import LocalTarget
-from scenarios.schema import KillDisturbance
+from scenarios.schema import KillDisturbance, SlowDisturbance
 from scenarios.traffic import Schedule
 
 
@@ -105,7 +105,7 @@ async def _disturb(target: LocalTarget, run: RunDirectory, epoch: float) -> None
         if isinstance(disturbance, KillDisturbance):
             names = target.kill(disturbance.kill)
             run.event("disturbance", f"killed {', '.join(names)}", pods=names)
-        else:
+        elif isinstance(disturbance, SlowDisturbance):
             names = await target.slow(disturbance.slow)
             run.event("disturbance", f"{', '.join(names)} {disturbance.slow.factor:g} times slower", pods=names)
     await asyncio.Event().wait()

@@ -8,6 +8,7 @@ there are several servers, so that a dead one eats requests quickly.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
@@ -15,9 +16,9 @@ from typing import Literal, TypeAlias
 import simpy
 
 from balancer.policy.config import BackendSettings
-from sim.clock import Clock
+from sim.clock import DATA, Clock
 from sim.hashing import avalanche
-from sim.picks import Load, StaticMap, Turns, turns_picker
+from sim.picks import WEIGHT_SCALE, Load, StaticMap, Turns, has_room, turns_picker
 from sim.pod import Pod
 from sim.ring import Ring
 
@@ -37,37 +38,77 @@ Queue: TypeAlias = "OrderedDict[Attempt, None]"
 # From sending SYN to a closed port on loopback until HAProxy has dealt with the refusal; holds a slot.
 # Source: measured with HAProxy 2.8.25, tests/integration/test_model_against_haproxy.py.
 REFUSAL_S = 0.0002
+CLOCK_GRAIN_S = 1e-9  # so that k seconds later is k seconds, whatever the rounding
 # Source: HAProxy 2.8, backend.c, back_handle_st_cer; measured with 2.8.25: with one server left, for every algorithm.
-_TURN_AROUND_S = 1.0
+TURN_AROUND_S = 1.0
 
 
 class Server:
-    """One pod in one backend: `served` requests hold a slot, those in `queue` wait for one of its own."""
+    """One pod in one backend: `served` requests hold a slot, those in `queue` wait for one of its own.
 
-    __slots__ = ("id", "maxconn", "pod", "queue", "served", "usable", "weight")
+    `maxconn` and `minconn` are this proxy's share; `joined_s` is when it began to start slowly, None otherwise.
+    """
 
-    def __init__(self, pod: Pod, id_: int, maxconn: int = 0, weight: int = 100) -> None:
-        self.pod, self.id, self.maxconn, self.weight = pod, id_, maxconn, weight
+    __slots__ = (
+        "backend",
+        "eweight",
+        "id",
+        "joined_s",
+        "maxconn",
+        "minconn",
+        "pod",
+        "queue",
+        "served",
+        "usable",
+        "weight",
+    )
+
+    def __init__(self, pod: Pod, id_: int, maxconn: int = 0, weight: int = 100, minconn: int = 0) -> None:
+        self.pod, self.id, self.maxconn, self.minconn, self.weight = pod, id_, maxconn, minconn, weight
+        self.eweight = weight * WEIGHT_SCALE
         self.served = 0
         self.queue: Queue = OrderedDict()
         self.usable = False
+        self.joined_s: float | None = None
+        self.backend: Backend | None = None
 
     @property
     def queued(self) -> int:
         """Requests waiting for this very server."""
         return len(self.queue)
 
+    @property
+    def maxqueue(self) -> int:
+        """How many may; 0 is no bound."""
+        return self.backend.settings.pod_maxqueue if self.backend else 0
+
+    @property
+    def limit(self) -> int:
+        """How many it may serve at once now. Source: HAProxy 2.8, queue.c, srv_dynamic_maxconn."""
+        limit, backend = self.maxconn, self.backend
+        if not limit or backend is None:
+            return limit
+        fullconn = backend.settings.fullconn
+        if self.minconn and fullconn and backend.present < fullconn:
+            limit = min(limit, max(self.minconn, backend.present * limit // fullconn))
+        slow_s = backend.slowstart_s
+        elapsed_s = slow_s if self.joined_s is None else math.floor(backend.env.now - self.joined_s + CLOCK_GRAIN_S)
+        if elapsed_s < slow_s:
+            limit = max(1, limit * (100 * elapsed_s // slow_s) // 100)
+        return limit
+
 
 class Attempt:
     """One try of a request, from the client's send to its fate.
 
     `key` is the hash of a hashed pick, None when the request has no such key; `draws` are the 32-bit numbers
-    of random(N). The client gives up at `deadline_s`. `done` is triggered with the fate.
+    of random(N). The client gives up at `deadline_s`. `done` is triggered with the fate. `pod` holds it, `last_pod`
+    is the last that did; `make_calls` is what the pod asks of others.
     """
 
     __slots__ = (
-        "backend", "cpu_s", "deadline_s", "done", "draws", "fate", "key", "queue", "queued_s", "retries_left",
-        "server", "service_s", "slot_s",
+        "backend", "cancels", "cpu_s", "deadline_s", "done", "draws", "fate", "key", "last_pod", "make_calls", "pod",
+        "queue", "queued_s", "retries_left", "server", "service_s",
     )  # fmt: skip
 
     def __init__(
@@ -78,14 +119,19 @@ class Attempt:
         deadline_s: float,
         key: int | None = None,
         draws: Sequence[int] = (),
+        *,
+        cancels: bool = False,
     ) -> None:
         self.done, self.service_s, self.cpu_s, self.deadline_s = done, service_s, cpu_s, deadline_s
-        self.key, self.draws = key, draws
+        self.key, self.draws, self.cancels = key, draws, cancels
+        self.make_calls: Callable[[Callable[[bool], None]], None] | None = None
         self.fate: Fate | None = None
         self.backend: Backend | None = None
         self.server: Server | None = None
+        self.pod: Pod | None = None
+        self.last_pod = ""
         self.queue: Queue | None = None
-        self.queued_s = self.slot_s = 0.0
+        self.queued_s = 0.0
         self.retries_left = 0
 
     def end(self, fate: Fate) -> None:
@@ -95,23 +141,31 @@ class Attempt:
         self.fate = fate
         if self.backend is not None:
             self.backend.let_go(self)
+        if self.cancels and self.pod is not None:
+            pod, self.pod = self.pod, None
+            pod.drop(self)
         self.done.succeed(fate)
 
-    def pod_finished(self, *, broken: bool) -> None:
+    def pod_left(self, *, broken: bool, told: bool) -> None:
         """The pod has answered, or died (HAProxy then answers 502)."""
-        self.end("server_error" if broken else "ok")
+        self.pod = None
+        if told:
+            self.end("server_error" if broken else "ok")
 
 
-Observer = Callable[[float, float], None]
-"""Told of a stay that is over: from when, until when."""
+Observer = Callable[[float, int], None]
+"""Told when a stay begins (1) or ends (-1), with the time."""
 
 
-def _ignore(_start_s: float, _end_s: float) -> None:
+def _ignore(_now_s: float, _step: int) -> None:
     return
 
 
 class Backend:
-    """One backend of one HAProxy process. Servers may come, drain and go at any time."""
+    """One backend of one HAProxy process. Servers may come, drain and go at any time.
+
+    `present` counts the requests in it, waiting or served: what `fullconn` is compared with.
+    """
 
     def __init__(
         self,
@@ -123,6 +177,8 @@ class Backend:
         self.env, self.settings = env, settings
         self.queue: Queue = OrderedDict()
         self.servers: dict[str, Server] = {}
+        self.present = self._at_servers = 0
+        self.slowstart_s = math.ceil(settings.slowstart_s)
         self._waited, self._served = waited, served
         self._usable = 0
         algorithm = settings.balance.algorithm
@@ -135,13 +191,38 @@ class Backend:
         else:
             self._picker = StaticMap() if self._hashed else turns_picker(settings.balance)
 
-    def add(self, server: Server) -> None:
+    def add(self, server: Server, *, slowly: bool = False) -> None:
         """A server comes into rotation and helps itself to the backend's queue."""
         self.servers[server.pod.name] = server
-        server.usable = True
+        server.backend, server.usable = self, True
+        server.joined_s = None
+        server.eweight = server.weight * WEIGHT_SCALE
         self._usable += 1
+        if slowly and self.slowstart_s:
+            server.joined_s = self.env.now
+            server.eweight = server.weight
+            self._warm_up_at(server, server.joined_s, 1)
         self._picker.add(server)
         self._serve_waiting(server)
+
+    def _warm_up_at(self, server: Server, joined_s: float, elapsed_s: int) -> None:
+        self.env.at(joined_s + elapsed_s, lambda: self._warm_up(server, joined_s, elapsed_s), DATA)
+
+    def _warm_up(self, server: Server, joined_s: float, elapsed_s: int) -> None:
+        """Once a second: more weight and more slots. Source: HAProxy 2.8, server.c, server_warmup."""
+        if not server.usable or server.joined_s != joined_s:
+            return
+        slow_s = self.slowstart_s
+        server.eweight = server.weight * min(WEIGHT_SCALE, (WEIGHT_SCALE * elapsed_s + slow_s) // slow_s)
+        self._picker.reweighted(server)
+        if elapsed_s < slow_s:
+            self._warm_up_at(server, joined_s, elapsed_s + 1)
+        self._serve_waiting(server)
+
+    @property
+    def waiting(self) -> int:
+        """Requests in its queue and in those of its servers."""
+        return len(self.queue) + self._at_servers
 
     def drain(self, pod: str) -> None:
         """No new requests for a pod; what it serves it finishes, what waits for it goes elsewhere."""
@@ -158,11 +239,13 @@ class Backend:
     def submit(self, attempt: Attempt) -> None:
         """A request arrives from the proxy's frontend."""
         attempt.backend = self
+        self.present += 1
         attempt.retries_left = self.settings.retries
         self._dispatch(attempt, avoid=None)
 
     def let_go(self, attempt: Attempt) -> None:
         """An attempt is over: it leaves its queue, or its slot goes to the next."""
+        self.present -= 1
         if attempt.queue is not None:
             self._leave_queue(attempt)
         elif attempt.server is not None:
@@ -175,10 +258,12 @@ class Backend:
         server = self._pick(attempt, avoid)
         if server is None:
             self._enqueue(attempt, self.queue)
-        elif server.maxconn and (server.queue or server.served >= server.maxconn):
-            self._enqueue(attempt, server.queue)
-        else:
+        elif has_room(server):
             self._take(server, attempt)
+        elif server.maxqueue and server.queued >= server.maxqueue:
+            attempt.end("queue_timeout")
+        else:
+            self._enqueue(attempt, server.queue)
 
     def _pick(self, attempt: Attempt, avoid: Server | None) -> Server | None:
         picker = self._picker
@@ -199,6 +284,8 @@ class Backend:
     def _enqueue(self, attempt: Attempt, queue: Queue) -> None:
         now = self.env.now
         queue[attempt] = None
+        self._at_servers += queue is not self.queue
+        self._waited(now, 1)
         attempt.queue, attempt.queued_s, attempt.server = queue, now, None
         limit_s = self.settings.timeouts.queue_s
         if now + limit_s < attempt.deadline_s:
@@ -211,18 +298,23 @@ class Backend:
     def _leave_queue(self, attempt: Attempt) -> None:
         assert attempt.queue is not None
         del attempt.queue[attempt]
+        self._at_servers -= attempt.queue is not self.queue
         attempt.queue = None
-        self._waited(attempt.queued_s, self.env.now)
+        self._waited(self.env.now, -1)
 
     def _take(self, server: Server, attempt: Attempt) -> None:
         """Give the attempt a slot and connect."""
         now = self.env.now
         server.served += 1
         self._picker.moved(server)
-        attempt.server, attempt.slot_s = server, now
-        if not server.pod.accept(attempt):
-            self.env.after(REFUSAL_S, lambda: self._refused(attempt))
+        self._served(now, 1)
+        attempt.server, attempt.last_pod = server, server.pod.name
+        welcome = server.pod.accept(attempt)
+        if welcome != "taken":
+            wait_s = REFUSAL_S if welcome == "refused" else self.settings.timeouts.connect_s
+            self.env.after(wait_s, lambda: self._refused(attempt))
             return
+        attempt.pod = server.pod
         limit_s = self.settings.timeouts.server_s
         if now + limit_s < attempt.deadline_s:
             self.env.after(limit_s, lambda: self._server_timeout(attempt))
@@ -232,7 +324,7 @@ class Backend:
         attempt.end("server_error")
 
     def _refused(self, attempt: Attempt) -> None:
-        """Retry, elsewhere if the algorithm can (`option redispatch 1`), until the retries are used up.
+        """No connection. Retry, elsewhere if the algorithm can (`option redispatch 1`), until the retries are used up.
 
         At once, unless there is no second server: then a second later at most.
         """
@@ -247,7 +339,7 @@ class Backend:
         if self._usable > 1:
             self._dispatch(attempt, avoid=server)
         else:
-            wait_s = min(_TURN_AROUND_S, self.settings.timeouts.connect_s)
+            wait_s = min(TURN_AROUND_S, self.settings.timeouts.connect_s)
             self.env.after(wait_s, lambda: self._retry(attempt, server))
 
     def _retry(self, attempt: Attempt, avoid: Server) -> None:
@@ -261,12 +353,12 @@ class Backend:
         server.served -= 1
         if server.usable:
             self._picker.moved(server)
-        self._served(attempt.slot_s, self.env.now)
+        self._served(self.env.now, -1)
         self._serve_waiting(server)
 
     def _serve_waiting(self, server: Server) -> None:
         """Fill a server's free slots with the older of its own queue's head and the backend's."""
-        while not server.maxconn or server.served < server.maxconn:
+        while not server.limit or server.served < server.limit:
             own = next(iter(server.queue), None)
             shared = next(iter(self.queue), None) if server.usable else None
             if own is None and shared is None:

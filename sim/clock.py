@@ -37,11 +37,11 @@ class Clock(simpy.Environment):
         """Call `action` once, `delay_s` from now, as a timer of the data plane unless told otherwise."""
         self.at(self.now + delay_s, action, priority)
 
-    def until(self, time_s: float) -> Event:
+    def until(self, time_s: float, priority: int = CONTROL) -> Event:
         """An event for a process to wait for: it happens at exactly `time_s`."""
         event = Event(self)
         event._ok, event._value = True, None  # noqa: SLF001 - as above
-        self._insert(event, time_s, CONTROL)
+        self._insert(event, time_s, priority)
         return event
 
     def _insert(self, event: Event, time_s: float, priority: int) -> None:

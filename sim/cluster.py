@@ -14,12 +14,14 @@ from scenarios.load import LoadedScenario
 
 @dataclass(frozen=True)
 class Cluster:
-    """One proxy and the Deployments behind it.
+    """The proxies and the Deployments behind them.
 
     deployment_of   the Deployment of each backend, both by name
     replicas        pods at time zero, by Deployment
     autoscalers     (Deployment, HPA)
     addresses       source address of each client
+    proxies         HAProxy pods
+    weights         weight of the k-th pod that starts, over and over again; 100 when empty
     """
 
     config: ProxyConfig
@@ -28,6 +30,12 @@ class Cluster:
     replicas: Mapping[str, int]
     autoscalers: tuple[tuple[str, HpaSpec], ...]
     addresses: tuple[str, ...]
+    proxies: int = 1
+    weights: tuple[int, ...] = ()
+
+    def weight_of(self, ordinal: int) -> int:
+        """The weight of a pod in every backend."""
+        return self.weights[ordinal % len(self.weights)] if self.weights else 100
 
 
 def cluster_of(loaded: LoadedScenario) -> Cluster:
@@ -41,6 +49,7 @@ def cluster_of(loaded: LoadedScenario) -> Cluster:
         replicas={deployment.name: first_replicas(manifests, deployment) for deployment in manifests.deployments},
         autoscalers=tuple((hpa.deployment, hpa.spec) for hpa in manifests.autoscalers),
         addresses=client_addresses(loaded.scenario.traffic.clients),
+        proxies=loaded.scenario.cluster.proxies,
     )
 
 

@@ -9,6 +9,7 @@ decide who gets the next request. The ring and the hashed picks are in `sim.ring
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd
 from typing import Protocol
@@ -22,38 +23,44 @@ MAX_WEIGHT = WEIGHT_RANGE * WEIGHT_SCALE
 
 
 class Load(Protocol):
-    """What a picker may know of a server. `queued` counts the server's own queue; `maxconn` 0 is unlimited."""
+    """What a picker may know of a server. `eweight` is its weight now, scaled; `maxqueue` 0 is no bound."""
 
     id: int
     weight: int
-    maxconn: int
+    eweight: int
     served: int
+
+    @property
+    def maxqueue(self) -> int:
+        """How many may wait for it, when that is bounded."""
 
     @property
     def queued(self) -> int:
         """Requests waiting for this very server."""
 
+    @property
+    def limit(self) -> int:
+        """How many it may serve at once now; 0 is unlimited."""
+
 
 def has_room(server: Load) -> bool:
     """Whether one more request would be served at once."""
-    return not server.maxconn or (not server.queued and server.served < server.maxconn)
+    limit = server.limit
+    return not limit or (not server.queued and server.served < limit)
 
 
 @dataclass(slots=True)
 class Turn:
-    """A server's place in the round: `position` is when it is due, `rest` what division left over."""
+    """A server's place in the round: `position` is when it is due, `last` when it was, `rest` what division left over."""
 
     server: Load
-    order: int
+    weight: int
+    order: int = 0
     position: int = 0
+    last: int = 0
     rest: int = 0
     key: int = 0
     tree: str = ""
-
-    @property
-    def weight(self) -> int:
-        """The server's weight, scaled."""
-        return self.server.weight * WEIGHT_SCALE
 
 
 class RoundRobin:
@@ -75,7 +82,7 @@ class RoundRobin:
 
     def add(self, server: Load) -> None:
         """Before the first pick a server starts with the others; later it joins half a round away or so."""
-        turn = Turn(server, 0)
+        turn = Turn(server, server.eweight)
         self._turns[server] = turn
         self._total += turn.weight
         if not self._started:
@@ -93,6 +100,22 @@ class RoundRobin:
 
     def moved(self, server: Load) -> None:
         """Load does not matter to turns."""
+
+    def reweighted(self, server: Load) -> None:
+        """A server that has not had all its places in this cycle is due sooner or later than it was."""
+        turn = self._turns[server]
+        self._total += server.eweight - turn.weight
+        turn.weight = server.eweight
+        waits_for_first = turn.tree == "init"
+        self._take_out(turn)
+        if waits_for_first:
+            self._insert("init", MAX_WEIGHT - turn.weight, turn)
+            return
+        step = self._total // turn.weight
+        turn.position, turn.rest = min(turn.position, turn.last + step), 0
+        if turn.position < self._position + 2:
+            turn.position = self._position + step
+        self._requeue(turn)
 
     def pick(self, avoid: Load | None = None) -> Load | None:
         """The next server with room in turn; `avoid` only if no other has any."""
@@ -150,6 +173,7 @@ class RoundRobin:
         """Move a server to its next position, whether or not it is the one picked in the end."""
         if not turn.position:
             turn.position = self._position
+        turn.last = turn.position
         step, rest = divmod(self._total, turn.weight)
         turn.position += step
         turn.rest += rest
@@ -203,11 +227,17 @@ class LeastConnections:
             self._take_out(server)
             self._insert(key, server)
 
+    def reweighted(self, server: Load) -> None:
+        """A server of another weight goes behind its new equals, also when its key is the same."""
+        self._take_out(server)
+        self._insert(self._key(server), server)
+
     def pick(self, avoid: Load | None = None) -> Load | None:
         """The least loaded server with room; `avoid` only if no other has any."""
         avoided = None
         for _, _, server in self._tree:
-            if not server.maxconn or server.served + server.queued < server.maxconn:
+            limit = server.limit
+            if not limit or server.served + server.queued < limit + server.maxqueue:
                 if server is not avoid:
                     return server
                 avoided = server
@@ -216,7 +246,7 @@ class LeastConnections:
     @staticmethod
     def _key(server: Load) -> int:
         inflight = server.served + server.queued
-        return (inflight + 1) * MAX_WEIGHT // (server.weight * WEIGHT_SCALE) if inflight else 0
+        return (inflight + 1) * MAX_WEIGHT // server.eweight if inflight else 0
 
     def _insert(self, key: int, server: Load) -> None:
         self._order += 1
@@ -243,6 +273,9 @@ class First:
 
     def moved(self, server: Load) -> None:
         """Load is read when a server is picked."""
+
+    def reweighted(self, server: Load) -> None:
+        """Weights do not change here at run time."""
 
     def pick(self, avoid: Load | None = None) -> Load | None:
         """The lowest id with room; `avoid` only if no other has any."""
@@ -279,6 +312,9 @@ class StaticMap:
     def moved(self, server: Load) -> None:
         """Load is read when a server is picked."""
 
+    def reweighted(self, server: Load) -> None:
+        """Weights do not change here at run time."""
+
     def pick(self, avoid: Load | None = None) -> Load | None:
         """The next of the table that has room; `avoid` only if no other has any."""
         size = len(self._map)
@@ -301,17 +337,22 @@ class StaticMap:
         return self._map[value % len(self._map)] if self._map else None
 
     def _rebuild(self) -> None:
-        """Weights are divided by their greatest common divisor; the first of equal scores wins a place."""
-        divisor = gcd(*(server.weight for server in self._servers)) or 1
-        weights = [server.weight // divisor for server in self._servers]
-        total = sum(weights)
-        scores = [0] * len(weights)
-        self._map = []
-        for _ in range(total):
-            scores = [score + weight for score, weight in zip(scores, weights, strict=True)]
-            best = max(range(len(scores)), key=lambda i: ((scores[i] + total) // total, -i)) if total > 1 else 0
-            self._map.append(self._servers[best])
-            scores[best] -= total
+        self._map = [self._servers[i] for i in map_places([server.weight for server in self._servers])]
+
+
+def map_places(weights: Sequence[int]) -> list[int]:
+    """Which server stands at each place of a map; the first of equal scores wins a place."""
+    divisor = gcd(*weights) or 1
+    shares = [weight // divisor for weight in weights]
+    total = sum(shares)
+    scores = [0] * len(shares)
+    places = []
+    for _ in range(total):
+        scores = [score + share for score, share in zip(scores, shares, strict=True)]
+        best = max(range(len(scores)), key=lambda i: ((scores[i] + total) // total, -i)) if total > 1 else 0
+        places.append(best)
+        scores[best] -= total
+    return places
 
 
 Turns = RoundRobin | LeastConnections | First | StaticMap

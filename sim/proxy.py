@@ -1,165 +1,118 @@
-"""The HAProxy process in front of all backends: routes, refusals, and the endpoints the controller gives it."""
+"""HAProxy processes in plain SimPy: refusals, and the endpoints the controllers give them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from ipaddress import IPv4Address, ip_address, ip_network
-from itertools import count
+from ipaddress import IPv4Address
 
-from balancer.policy.config import Backend as BackendConfig
-from balancer.policy.config import ProxyConfig
-from balancer.policy.routing import match
-from sim.backend import Attempt, Backend, Fate, Observer, Server
+from scenarios.schema import Scenario
+from sim.backend import Attempt, Backend, Observer, Server
 from sim.clock import Clock
-from sim.hashing import avalanche, sdbm
-from sim.pod import Pod
+from sim.cluster import Cluster
+from sim.destinations import FIRST_POD_ADDRESS, Destination, destination, is_denied
+from sim.fleet import Fleet
+from sim.kinds import Kind
+from sim.pod import Pod, SharedCpuPod, WorkerPod
 from sim.ratelimit import RateLimiter
 
 
-@dataclass(frozen=True)
-class Destination:
-    """Where a request goes. `key` is its hash for a hashed pick, `draws` how many numbers random(N) takes."""
+@dataclass
+class Process:
+    """One HAProxy process."""
 
-    backend: str
-    key: int | None = None
-    draws: int = 0
+    backends: dict[str, Backend]
+    limiters: dict[str, RateLimiter]
+    servers: dict[tuple[str, str], Server] = field(default_factory=dict)
 
 
-class Proxy:
-    """One HAProxy. `deployment_of` names the Deployment behind each backend; `addresses` the clients' own.
-
-    A backend whose algorithm takes no servers at run time makes the controller reload: a new process starts
-    with empty queues and all slots free, and the old one serves what it has.
-    """
+class Proxies(Fleet[Pod]):
+    """All proxies, and the pods behind them. `waited` and `served` are told of every stay in a queue or a slot."""
 
     def __init__(
-        self,
-        env: Clock,
-        config: ProxyConfig,
-        deployment_of: Mapping[str, str],
-        addresses: tuple[str, ...],
-        waited: Observer,
-        served: Observer,
+        self, env: Clock, scenario: Scenario, cluster: Cluster, idle_cores: float, waited: Observer, served: Observer
     ) -> None:
-        self.env, self.config, self.addresses = env, config, addresses
-        self._deployment_of = deployment_of
+        super().__init__(cluster)
+        self.env, self._workload, self._idle_cores = env, scenario.workload, idle_cores
         self._waited, self._served = waited, served
-        self._pods: dict[str, dict[str, tuple[Pod, int]]] = {}
-        self._leaving: dict[str, list[tuple[Pod, int]]] = {}
-        self.backends: dict[str, Backend] = {}
-        self._limiters: dict[str, RateLimiter] = {}
-        self._start_process()
+        self._limit_milli = {d.name: d.cpu_limit_milli for d in cluster.deployments}
+        self._arrived = dict.fromkeys((backend.name for backend in self.config.backends), 0)
+        self._pods: list[Pod] = []
+        self._ordinal: dict[str, int] = {}
+        self._running: list[Process] = [self._new_process() for _ in range(self.proxies)]
+        self._old: list[Process] = []
         self.destination = lru_cache(maxsize=65_536)(self._destination)
         self._denied = lru_cache(maxsize=65_536)(self._is_denied)
 
-    def submit(self, destination: Destination | None, client: int, attempt: Attempt) -> None:
-        """A request reaches the frontend."""
-        if destination is None:
+    def new_pod(self, deployment: str, name: str) -> Pod:
+        """A pod whose process starts now."""
+        limit = self._limit_milli[deployment]
+        pod: Pod
+        if self._workload.discipline == "workers":
+            pod = WorkerPod(self.env, name, self._workload.workers, self._idle_cores)
+        else:
+            pod = SharedCpuPod(self.env, name, None if limit is None else limit / 1000, self._idle_cores)
+        self._ordinal[name] = len(self._pods)
+        self._pods.append(pod)
+        return pod
+
+    def submit(self, goal: Destination | None, proxy: int, client: int | None, attempt: Attempt) -> None:
+        """A request reaches a frontend; `client` None is a pod that calls another."""
+        if goal is None:
             attempt.end("no_server")
             return
-        name = destination.backend
-        limiter = self._limiters.get(name)
-        if self._denied(name, client):
+        name = goal.backend
+        self._arrived[name] += 1
+        process = self._running[proxy]
+        limiter = process.limiters.get(name)
+        if client is not None and self._denied(name, client):
             attempt.end("denied")
-        elif limiter is not None and limiter.refuses(client, self.env.now):
+        elif client is not None and limiter is not None and limiter.refuses(client, self.env.now):
             attempt.end("rate_limited")
         else:
-            self.backends[name].submit(attempt)
+            process.backends[name].submit(attempt)
 
-    def is_worth_a_retry(self, destination: Destination | None, fate: Fate) -> bool:
-        """Whether a client repeats it: what nothing answered, a status of 500 or more, and 429; not other refusals."""
-        if fate == "rate_limited" and destination is not None:
-            limit = self._config(destination.backend).settings.rate_limit
-            return limit is not None and (limit.status_code >= 500 or limit.status_code == 429)
-        return fate not in {"ok", "denied"} and destination is not None
+    def arrived(self, deployment: str) -> int:
+        """Requests that have reached the proxies for this Deployment's backends."""
+        return sum(self._arrived[name] for name in self.backends_of(deployment))
 
-    def add(self, deployment: str, pod: Pod) -> None:
-        """The controller brings a pod into rotation, in every backend of its Deployment."""
-        for name in self._backends_of(deployment):
-            id_ = self._free_id(name)
-            self._pods.setdefault(name, {})[pod.name] = (pod, id_)
-            if self._takes_servers_at_runtime(name):
-                self.backends[name].add(self._server(name, pod, id_))
-            else:
-                self._start_process()
+    def queued(self, deployment: str) -> int:
+        """Requests that wait in the proxies for this Deployment's pods."""
+        backends = [p.backends[name] for p in (*self._running, *self._old) for name in self.backends_of(deployment)]
+        return sum(backend.waiting for backend in backends)
 
-    def drain(self, deployment: str, pod: Pod) -> None:
-        """The controller takes a pod out of rotation."""
-        for name in self._backends_of(deployment):
-            known = self._pods.get(name, {}).pop(pod.name, None)
-            if known is None:
-                continue
-            self._leaving.setdefault(name, []).append(known)
-            if self._takes_servers_at_runtime(name):
-                self.backends[name].drain(pod.name)
-            else:
-                self._start_process()
+    def address_of_pod(self, name: str) -> int:
+        """Where its calls come from."""
+        return FIRST_POD_ADDRESS + self._ordinal[name]
 
-    def _destination(self, host: str, path: str, client: int) -> Destination | None:
-        route = match(self.config.routes, host, path)
-        name = route.backend if route else self.config.default_backend
-        if name is None:
-            return None
-        balance = self._config(name).settings.balance
-        if balance.algorithm == "random":
-            return Destination(name, draws=balance.draws)
-        key = self._key_of(balance.algorithm, balance.argument, host, path, client)
-        if key is not None and balance.consistent:
-            key = avalanche(key)
-        return Destination(name, key)
+    def address_of_client(self, client: int) -> int:
+        """Where a client's requests come from."""
+        return int(IPv4Address(self.cluster.addresses[client]))
 
-    def _key_of(self, algorithm: str, argument: str | None, host: str, path: str, client: int) -> int | None:
-        """What a hashed pick hashes, hashed; None where the request has no such thing."""
-        if algorithm == "source":
-            return int(IPv4Address(self.addresses[client]))
-        if algorithm == "uri":
-            return sdbm(path.split("?", 1)[0].encode())
-        if algorithm == "hdr" and argument is not None and argument.lower() == "host":
-            return sdbm(host.encode())
-        if algorithm == "url_param":
-            for parameter in path.partition("?")[2].split("&"):
-                name, equals, value = parameter.partition("=")
-                if equals and name == argument:
-                    return sdbm(value.encode())
-        return None
+    def _destination(self, kind: Kind, key: int, address: int) -> Destination | None:
+        return destination(self.config, kind, key, address)
 
     def _is_denied(self, backend: str, client: int) -> bool:
-        settings = self._config(backend).settings
-        address = ip_address(self.addresses[client])
-        listed = [
-            any(address in ip_network(n, strict=False) for n in names) for names in (settings.allow, settings.deny)
-        ]
-        return listed[1] or (bool(settings.allow) and not listed[0])
+        return is_denied(self._backend(backend).settings, self.cluster.addresses[client])
 
-    def _start_process(self) -> None:
-        """All backends anew, with the servers in rotation now."""
-        self.backends = {
-            b.name: Backend(self.env, b.settings, self._waited, self._served) for b in self.config.backends
-        }
-        self._limiters = {
-            b.name: RateLimiter(b.settings.rate_limit) for b in self.config.backends if b.settings.rate_limit
-        }
-        for name, pods in self._pods.items():
-            for pod, id_ in pods.values():
-                self.backends[name].add(self._server(name, pod, id_))
+    def _new_process(self) -> Process:
+        return Process(
+            {b.name: Backend(self.env, b.settings, self._waited, self._served) for b in self.config.backends},
+            {b.name: RateLimiter(b.settings.rate_limit) for b in self.config.backends if b.settings.rate_limit},
+        )
 
-    def _free_id(self, backend: str) -> int:
-        """The lowest id that no server has, those still finishing requests included, as `balancer.policy.desired` does."""
-        leaving = [known for known in self._leaving.get(backend, []) if known[0].jobs]
-        self._leaving[backend] = leaving
-        used = {id_ for _, id_ in [*self._pods.get(backend, {}).values(), *leaving]}
-        return next(id_ for id_ in count(1) if id_ not in used)
+    def _start_process(self, proxy: int) -> None:
+        self._old.append(self._running[proxy])
+        self._running[proxy] = self._new_process()
 
-    def _server(self, backend: str, pod: Pod, id_: int) -> Server:
-        return Server(pod, id_, self._config(backend).settings.pod_maxconn)
+    def _seat(self, proxy: int, backend: str, pod: Pod, id_: int, *, slowly: bool) -> None:
+        process = self._running[proxy]
+        server = process.servers.get((backend, pod.name))
+        if server is None:
+            maxconn, minconn = self.share(backend)
+            server = Server(pod, id_, maxconn, self.cluster.weight_of(self._ordinal[pod.name]), minconn)
+            process.servers[backend, pod.name] = server
+        process.backends[backend].add(server, slowly=slowly)
 
-    def _takes_servers_at_runtime(self, backend: str) -> bool:
-        return self._config(backend).settings.balance.takes_servers_at_runtime
-
-    def _config(self, backend: str) -> BackendConfig:
-        return self.config.backend(backend)
-
-    def _backends_of(self, deployment: str) -> list[str]:
-        return [name for name, owner in self._deployment_of.items() if owner == deployment]
+    def _unseat(self, proxy: int, backend: str, pod: Pod) -> None:
+        self._running[proxy].backends[backend].drain(pod.name)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.hashing import avalanche_all
-from sim.picks import MAX_WEIGHT, WEIGHT_SCALE, Load, has_room
+from sim.picks import MAX_WEIGHT, Load, has_room
 
 _MASK = 0xFFFFFFFF
 
@@ -45,6 +46,10 @@ class Ring:
 
     def moved(self, server: Load) -> None:
         """Load is read when a server is picked."""
+
+    def reweighted(self, _server: Load) -> None:
+        """A server has as many points as its weight says now."""
+        self._rebuild()
 
     def at(self, value: int, avoid: Load | None = None) -> Load | None:
         """The server nearest to a hash, not `avoid` and not beyond its cap unless all others are."""
@@ -79,7 +84,7 @@ class Ring:
             server = self.at(value, avoid)
             if server is None:
                 return None
-            if best is None or best is server or server.served * best.weight <= best.served * server.weight:
+            if best is None or best is server or server.served * best.eweight <= best.served * server.eweight:
                 best = server
         return best if best is not None and has_room(best) else None
 
@@ -100,11 +105,11 @@ class Ring:
         return self._owners[avoided]
 
     def _below_cap(self, server: Load) -> bool:
-        total = sum(s.weight for s in self._servers) * WEIGHT_SCALE
+        total = sum(s.eweight for s in self._servers)
         slots = -(-(sum(s.served for s in self._servers) + 1) * self._balance_factor // 100)
         whole, rest = divmod(slots, total)
-        before = WEIGHT_SCALE * sum(s.weight for s in self._servers[: self._servers.index(server)])
-        weight = server.weight * WEIGHT_SCALE
+        before = sum(s.eweight for s in self._servers[: self._servers.index(server)])
+        weight = server.eweight
         share = weight * whole + (before + weight) * rest // total - before * rest // total
         return server.served < max(share, 1)
 
@@ -114,15 +119,20 @@ class Ring:
         if not self._servers:
             self._keys, self._owners, self._last = [], [], -1
             return
-        keys = np.concatenate([_points(server) for server in self._servers])
-        owner = np.repeat(np.arange(len(self._servers)), [s.weight * WEIGHT_SCALE for s in self._servers])
-        order = np.argsort(keys, kind="stable")
-        self._keys = keys[order].tolist()
-        self._owners = [self._servers[i] for i in owner[order].tolist()]
+        keys, owners = ring_points(tuple((server.id, server.eweight) for server in self._servers))
+        self._keys = keys.tolist()
+        self._owners = [self._servers[i] for i in owners.tolist()]
         self._last = -1 if last_key is None else bisect_left(self._keys, last_key) % len(self._keys)
 
 
-def _points(server: Load) -> NDArray[np.uint32]:
-    """Where a server stands on the ring."""
-    points = server.id * MAX_WEIGHT + np.arange(server.weight * WEIGHT_SCALE, dtype=np.int64)
-    return avalanche_all((points & _MASK).astype(np.uint32))
+@lru_cache(maxsize=8)
+def ring_points(servers: tuple[tuple[int, int], ...]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Keys (n,) ascending and the places in `servers` that own them; a server is (id, effective weight).
+
+    Of equal keys those of a server added earlier come first.
+    """
+    points = [id_ * MAX_WEIGHT + np.arange(eweight, dtype=np.int64) for id_, eweight in servers]
+    keys = avalanche_all((np.concatenate(points) & _MASK).astype(np.uint32))
+    owners = np.repeat(np.arange(len(servers)), [eweight for _, eweight in servers])
+    order = np.argsort(keys, kind="stable")
+    return keys[order], owners[order]

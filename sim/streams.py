@@ -13,7 +13,10 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-Cause = Literal["arrivals", "bootstrap", "service", "outside", "picks", "backoff", "start-up", "rotation", "decision"]
+Cause = Literal[
+    "arrivals", "bootstrap", "service", "outside", "picks", "backoff", "start-up", "rotation", "decision",
+    "proxy", "users", "checks", "provision",
+]  # fmt: skip
 CAUSES: tuple[Cause, ...] = get_args(Cause)
 
 Quantile = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -30,6 +33,11 @@ class Streams:
         """The generator of a cause; `part` tells attempts, Deployments and the like apart."""
         key = (self.replication, CAUSES.index(cause), part)
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
+
+    def key(self, cause: Cause) -> np.uint64:
+        """The key under which `sim.dataplane.draws` finds the numbers of a cause."""
+        sequence = np.random.SeedSequence(self.seed, spawn_key=(self.replication, CAUSES.index(cause)))
+        return np.uint64(sequence.generate_state(1, np.uint64)[0])
 
     def schedule_seed(self) -> int:
         """Seed of this replication's own arrivals."""

@@ -3,33 +3,52 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from scenarios.figures import FATES
 from sim.backend import Fate
+
+CODE: dict[Fate, int] = {fate: code for code, fate in enumerate(FATES)}  # type: ignore[misc]  # the same words
+
+
+class Record(NamedTuple):
+    """One request of a client. `pod` is the last one that had it, "" for none; `attempts` the client's own."""
+
+    who: int
+    kind: int
+    intended_s: float
+    end_s: float
+    fate: Fate
+    attempts: int
+    pod: str
 
 
 @dataclass
 class Trace:
     """The facts that figures are made of. Times are seconds from the schedule's first moment.
 
-    fate, end_s       per request: what became of it, and when its client knew
-    waited            (from, until) of every stay in a queue of the proxy
-    served            (from, until) of every stay in a slot
+    records           in the order in which the clients knew
+    waited            (time, 1 or -1) whenever a stay in a queue of the proxies begins or ends
+    served            (time, 1 or -1) whenever a stay in a slot does
     replicas          (time, desired, ready, in rotation), a row per change, summed over Deployments
     """
 
-    fate: list[Fate]
-    end_s: list[float]
-    waited: list[tuple[float, float]] = field(default_factory=list)
-    served: list[tuple[float, float]] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    waited: list[tuple[float, int]] = field(default_factory=list)
+    served: list[tuple[float, int]] = field(default_factory=list)
     replicas: list[tuple[float, int, int, int]] = field(default_factory=list)
 
-    def add_wait(self, start_s: float, end_s: float) -> None:
-        """A stay in a queue is over."""
-        self.waited.append((start_s, end_s))
+    def in_order(self) -> list[Record]:
+        """Records by intended time."""
+        return sorted(self.records, key=lambda record: (record.intended_s, record.who))
 
-    def add_service(self, start_s: float, end_s: float) -> None:
-        """A stay in a slot is over."""
-        self.served.append((start_s, end_s))
+    def add_wait(self, now_s: float, step: int) -> None:
+        """A stay in a queue begins or ends."""
+        self.waited.append((now_s, step))
+
+    def add_service(self, now_s: float, step: int) -> None:
+        """A stay in a slot begins or ends."""
+        self.served.append((now_s, step))
 
     def note_replicas(self, now_s: float, desired: int, ready: int, in_rotation: int) -> None:
         """Replica counts from now on; of several changes at one moment only the last is kept."""

@@ -1,49 +1,65 @@
-"""What chance has in store for every request of a replication, whatever the cluster makes of it."""
+"""What chance has in store for every attempt of a replication, whatever the cluster makes of it.
+
+A request is known by a number (`who`): its place in the schedule, or for a user's request and for a call what
+`draws.child` makes of those before it. The kernel finds the same numbers under the same names.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from scenarios.traffic import Schedule
-from sim.streams import Cause, PerAttempt, Streams
-from sim.workload import Behaviour
+from sim.dataplane import draws
+from sim.kinds import Kind
+from sim.streams import Cause, Streams
+from sim.workload import Behaviour, Distribution
 
-_MOST_DRAWS = 256
+MOST_DRAWS = 256  # draws of one attempt's pick
+USERS = 1 << 40  # user u is known as USERS + u
 
 
 class Weather:
-    """Draws that belong to (attempt, request).
+    """Draws that belong to (request, attempt number)."""
 
-    service_s  how long the pod takes when nothing contends; never less than the request's CPU
-    outside_s  latency the client sees that holds no slot
-    backoff    uniform factor of the wait before the next attempt, 0.5 to 1.5
-    """
+    def __init__(self, streams: Streams, behaviour: Behaviour) -> None:
+        self._keys = {
+            cause: streams.key(cause) for cause in ("service", "outside", "picks", "backoff", "proxy", "users")
+        }
+        self._outside = behaviour.outside
 
-    def __init__(self, streams: Streams, schedule: Schedule, behaviour: Behaviour) -> None:
-        self._streams, self._schedule, self._behaviour = streams, schedule, behaviour
-        self.cpu_s = [request.cpu_s for request in behaviour.requests]
-        self.service_s = PerAttempt(self._draw_service)
-        self.outside_s = PerAttempt(lambda k: behaviour.outside(self._uniform("outside", k)).tolist())
-        self.backoff = PerAttempt(lambda k: (0.5 + self._uniform("backoff", k)).tolist())
-        self._picks: dict[int, list[int]] = {}
+    def service_s(self, kind: Kind, who: int, number: int) -> float:
+        """How long the pod takes when nothing contends; never less than the request's CPU."""
+        return max(kind.behaviour.service.at(self._uniform("service", number, who)), kind.behaviour.cpu_s)
 
-    def draws(self, attempt: int, request: int, count: int) -> list[int]:
+    def outside_s(self, who: int, number: int) -> float:
+        """Latency the client sees that holds no slot."""
+        return self._outside.at(self._uniform("outside", number, who))
+
+    def backoff(self, who: int, number: int) -> float:
+        """Factor of the wait before the next attempt, 0.5 to 1.5."""
+        return 0.5 + self._uniform("backoff", number, who)
+
+    def draws(self, who: int, number: int, count: int) -> list[int]:
         """The 32-bit numbers that random(N) draws for this attempt, `count` being N."""
-        return [self._pick_column(attempt * _MOST_DRAWS + draw)[request] for draw in range(count)]
+        return [draws.bits_32(self._part("picks", number * MOST_DRAWS + n), who) for n in range(count)]
 
-    def _pick_column(self, part: int) -> list[int]:
-        if part not in self._picks:
-            generator = self._streams.generator("picks", part)
-            self._picks[part] = generator.integers(0, 2**32, size=self._schedule.intended_s.size).tolist()
-        return self._picks[part]
+    def proxy_of_client(self, client: int, proxies: int) -> int:
+        """The proxy that a client's kept connection leads to."""
+        return int(self._uniform("proxy", 0, client) * proxies)
 
-    def _uniform(self, cause: Cause, attempt: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        return self._streams.generator(cause, attempt).random(self._schedule.intended_s.size)
+    def proxy_of_attempt(self, who: int, number: int, proxies: int) -> int:
+        """The proxy that a new connection leads to."""
+        return int(self._uniform("proxy", number + 1, who) * proxies)
 
-    def _draw_service(self, attempt: int) -> list[float]:
-        u = self._uniform("service", attempt)
-        drawn = np.empty(u.size)
-        for kind, request in enumerate(self._behaviour.requests):
-            mask = self._schedule.request == kind
-            drawn[mask] = np.maximum(request.service(u[mask]), request.cpu_s)
-        return list(drawn.tolist())
+    def think_s(self, think: Distribution, who: int) -> float:
+        """How long a user thinks before sending this request."""
+        return think.at(self._uniform("users", 0, who))
+
+    def of_user(self, part: int, who: int) -> float:
+        """A uniform number for a user's request: 1 its kind, 2 its key; and for the user: 3 the client."""
+        return self._uniform("users", part, who)
+
+    def _uniform(self, cause: Cause, part: int, who: int) -> float:
+        return draws.uniform(self._part(cause, part), who)
+
+    def _part(self, cause: Cause, part: int) -> np.uint64:
+        return np.uint64(draws.part_key(self._keys[cause], part))

@@ -2,39 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from scenarios.calibration import Calibration
 from scenarios.errors import ScenarioError
 from scenarios.schema import ConstantTime, ExponentialTime, Scenario, ServiceTime
-from sim.streams import Quantile
+from sim.dataplane.draws import CONSTANT, EXPONENTIAL, LOGNORMAL, SAMPLE, quantile, quantiles
+
+_NO_SAMPLE = np.zeros(1)
+
+
+@dataclass(frozen=True, eq=False)
+class Distribution:
+    """A distribution that model and kernel draw from alike; `a`, `b` and `sample` (n,) as `draws.quantile` has them."""
+
+    family: int
+    a: float = 0.0
+    b: float = 0.0
+    sample: NDArray[np.float64] = field(default_factory=lambda: _NO_SAMPLE)
+
+    def __call__(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Distributions at uniform numbers (n,) of [0, 1)."""
+        values: NDArray[np.float64] = quantiles(self.family, self.a, self.b, self.sample, u)
+        return values
+
+    def at(self, u: float) -> float:
+        """The quantile at one uniform number."""
+        return quantile(self.family, self.a, self.b, self.sample, u)
 
 
 @dataclass(frozen=True)
-class RequestBehaviour:
-    """One entry of the request mix: how long it holds its slot when nothing contends, the CPU burnt in that time."""
+class PathBehaviour:
+    """One path: how long it holds its slot when nothing contends, the CPU burnt in that time."""
 
-    service: Quantile
+    service: Distribution
     cpu_s: float
 
 
 @dataclass(frozen=True)
 class Behaviour:
-    """All of it. `outside` is latency the client sees that holds no slot; the others as in `Calibration`.
+    """All of it. `outside` is latency the client sees that holds no slot; the others as in `Calibration`."""
 
-    `requests` is in the order of the scenario's request mix.
-    """
-
-    requests: tuple[RequestBehaviour, ...]
-    outside: Quantile
-    startup: Quantile
-    rotation: Quantile
-    decision: Quantile
+    paths: Mapping[str, PathBehaviour]
+    outside: Distribution
+    startup: Distribution
+    rotation: Distribution
+    decision: Distribution
     idle_cores: float
 
 
@@ -42,13 +59,11 @@ def declared(scenario: Scenario) -> Behaviour:
     """The scenario's own words. Without a calibration proxy overhead, lags and an idle pod's CPU are zero."""
     paths = scenario.workload.paths
     startup = scenario.workload.startup
-    zero = _constant(0.0)
+    zero = constant(0.0)
     return Behaviour(
-        requests=tuple(
-            RequestBehaviour(service_quantile(paths[r.path].time), paths[r.path].cpu) for r in scenario.traffic.requests
-        ),
+        paths={path: PathBehaviour(service_time(said.time), said.cpu) for path, said in paths.items()},
         outside=zero,
-        startup=_lognormal(startup.mean, startup.cv) if startup.cv else _constant(startup.mean),
+        startup=lognormal(startup.mean, startup.cv),
         rotation=zero,
         decision=zero,
         idle_cores=0.0,
@@ -61,21 +76,20 @@ def calibrated(scenario: Scenario, calibration: Calibration, generator: np.rando
     Raises ScenarioError when the calibration lacks a path of the request mix.
     """
 
-    def again(sample_s: Sequence[float]) -> Quantile:
+    def again(sample_s: Sequence[float]) -> Distribution:
         sample = np.asarray(sample_s)
         return empirical(np.sort(generator.choice(sample, size=sample.size)))
 
-    missing = [r.path for r in scenario.traffic.requests if r.path not in calibration.paths]
+    missing = [path for path in scenario.workload.paths if path not in calibration.paths]
     if missing:
         raise ScenarioError(
             f"the calibration of {calibration.scenario} knows nothing of path {missing[0]}: calibrate again"
         )
-    by_path = {
-        path: RequestBehaviour(again(measured.service_s), measured.cpu_s)
-        for path, measured in sorted(calibration.paths.items())
-    }
     return Behaviour(
-        requests=tuple(by_path[r.path] for r in scenario.traffic.requests),
+        paths={
+            path: PathBehaviour(again(measured.service_s), measured.cpu_s)
+            for path, measured in sorted(calibration.paths.items())
+        },
         outside=again(calibration.outside_s),
         startup=again(calibration.startup_s),
         rotation=again(calibration.rotation_lag_s),
@@ -84,37 +98,26 @@ def calibrated(scenario: Scenario, calibration: Calibration, generator: np.rando
     )
 
 
-def empirical(ordered: NDArray[np.float64]) -> Quantile:
+def empirical(ordered: NDArray[np.float64]) -> Distribution:
     """The sample's quantiles, linear between neighbours; `ordered` ascends."""
-    places = np.linspace(0.0, 1.0, ordered.size) if ordered.size > 1 else np.zeros(1)
-
-    def quantile(u: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.interp(u, places, ordered)
-
-    return quantile
+    return Distribution(SAMPLE, sample=ordered)
 
 
-def service_quantile(time_s: ServiceTime) -> Quantile:
-    """Inverse distribution function of a declared service time."""
+def constant(value: float) -> Distribution:
+    """Always the same."""
+    return Distribution(CONSTANT, value)
+
+
+def lognormal(mean: float, cv: float) -> Distribution:
+    """Lognormal of that mean and coefficient of variation: sigma^2 = ln(1 + cv^2); constant when `cv` is 0."""
+    variance = float(np.log1p(cv * cv))
+    return Distribution(LOGNORMAL, float(np.log(mean)) - variance / 2, variance**0.5) if cv else constant(mean)
+
+
+def service_time(time_s: ServiceTime) -> Distribution:
+    """The distribution of a declared time."""
     if isinstance(time_s, ConstantTime):
-        return _constant(time_s.constant)
+        return constant(time_s.constant)
     if isinstance(time_s, ExponentialTime):
-        mean = time_s.exponential.mean
-        return lambda u: -mean * np.log1p(-u)
-    return _lognormal(time_s.lognormal.mean, time_s.lognormal.cv)
-
-
-def _constant(value: float) -> Quantile:
-    return lambda u: np.full(u.shape, value)
-
-
-def _lognormal(mean: float, cv: float) -> Quantile:
-    """Lognormal of that mean and coefficient of variation: sigma^2 = ln(1 + cv^2)."""
-    variance = np.log1p(cv * cv)
-
-    def quantile(u: NDArray[np.float64]) -> NDArray[np.float64]:
-        # a uniform draw of exactly 0 would be minus infinity in the exponent
-        z: NDArray[np.float64] = ndtri(np.maximum(u, np.finfo(np.float64).tiny))
-        return np.asarray(mean * np.exp(np.sqrt(variance) * z - variance / 2))
-
-    return quantile
+        return Distribution(EXPONENTIAL, time_s.exponential.mean)
+    return lognormal(time_s.lognormal.mean, time_s.lognormal.cv)

@@ -96,6 +96,10 @@ class BackendSettings:
 
     balance: Balance = Balance()
     pod_maxconn: int = 0
+    pod_minconn: int = 0
+    fullconn: int = 0
+    pod_maxqueue: int = 0
+    slowstart_s: float = 0.0
     timeouts: Timeouts = Timeouts()
     retries: int = 3
     rate_limit: RateLimit | None = None

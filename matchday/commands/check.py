@@ -17,7 +17,17 @@ from balancer.policy.objects import Deployment
 from balancer.policy.routing import match
 from matchday.display import Display
 from scenarios.load import LoadedScenario, load_scenario
-from scenarios.schema import KillDisturbance, Request
+from scenarios.schema import (
+    ApiOutageDisturbance,
+    Disturbance,
+    KillDisturbance,
+    MetricsOutageDisturbance,
+    ReloadDisturbance,
+    Request,
+    RolloutDisturbance,
+    SlowDisturbance,
+    ZoneDisturbance,
+)
 from scenarios.traffic import phase_spans, rate_of
 
 SCHEMA = "matchday/check/v1"
@@ -162,15 +172,27 @@ def _lines(loaded: LoadedScenario) -> list[str]:
         queue = f"queue {settings.timeouts.queue_s:g} s"
         pods = f"Deployment {deployment.name}, {_pods(deployment, _autoscaler(loaded, deployment))}"
         lines.append(f"{name} ({_balance(settings.balance)}, {limit}, {queue}) -> {pods}")
-    for disturbance in scenario.disturbances:
-        if isinstance(disturbance, KillDisturbance):
-            what = f"kill {disturbance.kill} of the pods"
-        else:
-            slow = disturbance.slow
-            what = f"slow {slow.pods} of the pods by {slow.factor:g} for {slow.duration:g} s"
-        lines.append(f"at {disturbance.at:g} s: {what}")
+    lines += [f"at {disturbance.at:g} s: {_what(disturbance)}" for disturbance in scenario.disturbances]
     lines.append(f"SLO: p99 at most {scenario.slo.p99 * 1000:g} ms, {scenario.slo.success * 100:g} % succeed")
     return lines
+
+
+def _what(disturbance: Disturbance) -> str:
+    match disturbance:
+        case KillDisturbance():
+            return f"kill {disturbance.kill} of the pods"
+        case SlowDisturbance(slow=slow):
+            return f"slow {slow.pods} of the pods by {slow.factor:g} for {slow.duration:g} s"
+        case ZoneDisturbance():
+            return f"a zone cannot be reached for {disturbance.zone.duration:g} s"
+        case ReloadDisturbance():
+            return "every proxy reloads"
+        case MetricsOutageDisturbance():
+            return f"no metrics for {disturbance.metrics_outage:g} s"
+        case ApiOutageDisturbance():
+            return f"no API server for {disturbance.api_outage:g} s"
+        case RolloutDisturbance():
+            return f"a rolling update of {disturbance.rollout}"
 
 
 def _pods(deployment: Deployment, hpa: HpaSpec | None) -> str:

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +36,10 @@ from sim.backend import Attempt
 from sim.backend import Backend as Model
 from sim.backend import Server as ModelServer
 from sim.clock import Clock
+from sim.destinations import destination
+from sim.kinds import Kind
 from sim.pod import WorkerPod
-from sim.proxy import Proxy
+from sim.workload import PathBehaviour, constant
 
 pytestmark = pytest.mark.integration
 
@@ -46,6 +49,7 @@ PODS = tuple(f"{NETWORK}.{i}" for i in range(2, 7))
 POD_PORT, PORT = 17_061, 17_062
 DEAD_PORT = 17_063  # nobody listens there
 SETTLE_S = 0.3
+NOTHING = PathBehaviour(constant(0.0), 0.0)
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ def modelled(case: Case) -> list[Answer]:
         model.add(ModelServer(pod, server.id, server.maxconn, server.weight))
         if server.port == DEAD_PORT:
             pod.kill()
-    proxy = Proxy(env, config([case]), {}, (HOST,), lambda _a, _b: None, lambda _a, _b: None)
+    wanted = config([case])
     attempts, ends, last = [], [0.0] * len(case.sent), [""] * len(case.sent)
 
     def submit(i: int, attempt: Attempt) -> None:
@@ -118,9 +122,10 @@ def modelled(case: Case) -> list[Answer]:
         attempt.done.callbacks.append(lambda _event: ends.__setitem__(i, env.now))
 
     for i, sent in enumerate(case.sent):
-        destination = proxy.destination(sent.host, sent.path, 0)
-        assert destination is not None
-        attempt = Attempt(env.event(), sent.hold_s, 0.0, 1e9, destination.key)
+        kind = Kind(sent.host, sent.path, 1e9, 0, 0.0, NOTHING, (), parallel=False, is_call=False)
+        goal = destination(wanted, kind, 0, int(ip_address(HOST)))
+        assert goal is not None
+        attempt = Attempt(env.event(), sent.hold_s, 0.0, 1e9, goal.key)
         attempts.append(attempt)
         env.after(sent.at_s, lambda i=i, attempt=attempt: submit(i, attempt))  # type: ignore[misc]
     while env.peek() < float("inf"):

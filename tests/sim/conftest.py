@@ -16,9 +16,11 @@ from scenarios.traffic import PhaseSpan, Schedule
 from sim.backend import Attempt, Backend, Fate, Server
 from sim.clock import Clock
 from sim.cluster import Cluster
+from sim.engine import Replication
 from sim.pod import WorkerPod
 from sim.reference import simulate
 from sim.streams import Streams
+from sim.tally import Tally
 from sim.trace import Trace
 from sim.workload import declared
 
@@ -53,10 +55,13 @@ class Lab:
         self.env = Clock()
         algorithm = balance if isinstance(balance, Balance) else Balance(balance)  # type: ignore[arg-type]
         settings = BackendSettings(balance=algorithm, timeouts=timeouts or Timeouts(queue_s=1e9), retries=retries)
-        self.waits: list[tuple[float, float]] = []
-        self.stays: list[tuple[float, float]] = []
+        self.waits: list[tuple[float, int]] = []
+        self.stays: list[tuple[float, int]] = []
         self.backend = Backend(
-            self.env, settings, lambda a, b: self.waits.append((a, b)), lambda a, b: self.stays.append((a, b))
+            self.env,
+            settings,
+            lambda now, step: self.waits.append((now, step)),
+            lambda now, step: self.stays.append((now, step)),
         )
         self.workers, self.maxconn = workers, maxconn
         self.sent: list[Sent] = []
@@ -188,14 +193,37 @@ class World:
         )
 
     def run(self, intended_s: Sequence[float] | NDArray[np.float64], seed: int = 1, until_s: float = 0.0) -> Run:
+        schedule = self.schedule(intended_s, until_s)
+        trace = simulate(self.scenario, self.cluster, schedule, declared(self.scenario), Streams(seed, 0))
+        return Run(schedule, trace)
+
+    @staticmethod
+    def schedule(intended_s: Sequence[float] | NDArray[np.float64], until_s: float = 0.0) -> Schedule:
         times = np.asarray(intended_s, dtype=np.float64)
         n = times.size
         duration_s = max(until_s, float(times[-1]) if n else 0.0)
         zeros = np.zeros(n, np.int32)
         spans = (PhaseSpan("all", 0.0, duration_s, surge=True),)
-        schedule = Schedule(times, zeros, zeros.astype(np.int64), zeros, spans, duration_s)
-        trace = simulate(self.scenario, self.cluster, schedule, declared(self.scenario), Streams(seed, 0))
-        return Run(schedule, trace)
+        return Schedule(times, zeros, zeros.astype(np.int64), zeros, spans, duration_s)
+
+    def compiled(
+        self,
+        intended_s: Sequence[float] | NDArray[np.float64],
+        seed: int = 1,
+        until_s: float = 0.0,
+        *,
+        tracing: bool = False,
+    ) -> Tally:
+        """The same on the compiled kernel."""
+        schedule = self.schedule(intended_s, until_s)
+        return self.replication(schedule, seed).run([schedule], tracing=tracing)
+
+    def replication(self, schedule: Schedule, seed: int = 1) -> Replication:
+        """The kernel, ready for a schedule."""
+        behaviour = declared(self.scenario)
+        return Replication(
+            self.scenario, self.cluster, schedule.phases, schedule.duration_s, behaviour, Streams(seed, 0)
+        )
 
     def poisson(self, rate_rps: float, n: int, seed: int = 1) -> Run:
         gaps = np.random.default_rng([seed, 7]).exponential(1 / rate_rps, n)
@@ -211,10 +239,14 @@ class Run:
 
     @property
     def fates(self) -> list[Fate]:
-        return self.trace.fate
+        return [record.fate for record in self.trace.in_order()]
 
     def latency_s(self) -> NDArray[np.float64]:
-        return np.array(self.trace.end_s) - self.schedule.intended_s
+        return np.array([record.end_s for record in self.trace.in_order()]) - self.schedule.intended_s
+
+    def starts_s(self) -> list[float]:
+        """When an attempt got a slot."""
+        return sorted(time_s for time_s, step in self.trace.served if step > 0)
 
 
 @pytest.fixture(scope="session")

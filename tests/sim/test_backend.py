@@ -125,7 +125,8 @@ def test_a_client_that_gives_up_in_service_frees_the_slot_while_the_pod_works_on
     second = shop.send(0.1, 1.0)
     shop.run()
     assert shop.fates() == ["client_timeout", "ok"]
-    assert shop.stays == [(0.0, 0.5), (0.5, 3.0)]  # the second waits inside the pod
+    # the second waits inside the pod
+    assert shop.stays == [(0.0, 1), (0.5, -1), (0.5, 1), (3.0, -1)]
     assert second.end_s == pytest.approx(3.0)
     assert shop.pods[0].cpu_used_s() == pytest.approx(1.0)
 

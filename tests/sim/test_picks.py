@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 class FakeLoad:
     """The numbers a picker reads of a server."""
 
+    maxqueue = 0
+
     def __init__(self, id_: int, weight: int = 100, maxconn: int = 0, served: int = 0, queued: int = 0) -> None:
-        self.id, self.weight, self.maxconn, self.served, self.queued = id_, weight, maxconn, served, queued
+        self.id, self.weight, self.limit, self.served, self.queued = id_, weight, maxconn, served, queued
+        self.eweight = 16 * weight
 
 
 def filled(picker: Turns, *weights: int, maxconn: int = 0) -> list[FakeLoad]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,8 +19,10 @@ class Visit:
         self.end_s: float | None = None
         self.broken = False
 
-    def pod_finished(self, *, broken: bool) -> None:
-        self.end_s, self.broken = self.env.now, broken
+        self.make_calls: Callable[[Callable[[bool], None]], None] | None = None
+
+    def pod_left(self, *, broken: bool, told: bool) -> None:
+        self.end_s, self.broken, self.told = self.env.now, broken, told
 
 
 def visit(pod: Pod, at_s: float, service_s: float, cpu_s: float = 0.0) -> Visit:
@@ -50,7 +54,7 @@ def test_a_slow_pod_takes_longer_for_what_starts_while_it_is_slow() -> None:
     env = Clock()
     pod = WorkerPod(env, "a", workers=9)
     before = visit(pod, 0.0, 1.0, cpu_s=0.1)
-    env.after(0.5, lambda: setattr(pod, "slow_factor", 3.0))
+    env.after(0.5, lambda: pod.slow(3.0))
     during = visit(pod, 0.6, 1.0, cpu_s=0.1)
     env.run()
     assert (before.end_s, during.end_s) == pytest.approx((1.0, 3.6))
@@ -66,7 +70,7 @@ def test_a_killed_pod_breaks_what_it_holds_and_refuses_what_comes(discipline: st
     env.run(until=1.5)
     assert (done.broken, cut.broken, waiting.broken) == (False, True, True)
     assert (cut.end_s, waiting.end_s) == (1.0, 1.0)
-    assert not pod.accept(Visit(env, 1.0))
+    assert pod.accept(Visit(env, 1.0)) == "refused"
     used_s = pod.cpu_used_s()
     env.run(until=9.0)
     assert pod.cpu_used_s() == used_s
@@ -157,3 +161,34 @@ def test_processor_sharing_depends_on_the_mean_service_time_only(shape: str) -> 
     half_width = 3.5 * np.std(means, ddof=1) / np.sqrt(len(means))  # 99 % of Student's t with 7 degrees of freedom
     assert np.mean(means) == pytest.approx(2.0, abs=half_width)
     assert half_width < 0.4
+
+
+@pytest.mark.parametrize("discipline", ["workers", "shared-cpu"])
+def test_a_job_whose_client_has_gone_can_be_dropped_and_the_others_gain(discipline: str) -> None:
+    env = Clock()
+    pod = WorkerPod(env, "a", workers=1) if discipline == "workers" else SharedCpuPod(env, "a", limit_cores=1.0)
+    gone, stays = visit(pod, 0.0, 4.0, cpu_s=4.0), visit(pod, 0.0, 1.0, cpu_s=1.0)
+    env.after(1.0, lambda: pod.drop(gone))
+    env.run()
+    assert gone.end_s is None
+    # a worker is free at once; a shared CPU gave each half until then
+    assert stays.end_s == pytest.approx(2.0 if discipline == "workers" else 1.5)
+
+
+def test_a_pod_out_of_reach_answers_nobody_and_takes_nothing() -> None:
+    env = Clock()
+    pod = WorkerPod(env, "a", workers=1)
+    lost = visit(pod, 0.0, 1.0)
+    env.after(0.5, lambda: pod.set_reachable(reachable=False))
+    env.run()
+    assert (lost.end_s, lost.told) == (1.0, False)
+    assert pod.accept(Visit(env, 1.0)) == "hangs"
+
+
+def test_a_cold_pod_is_slow_for_what_starts_before_it_is_warm() -> None:
+    env = Clock()
+    pod = WorkerPod(env, "a", workers=9)
+    pod.warm_up(3.0, 2.0)
+    cold, warm = visit(pod, 1.9, 1.0), visit(pod, 2.0, 1.0)
+    env.run()
+    assert (cold.end_s, warm.end_s) == pytest.approx((4.9, 3.0))

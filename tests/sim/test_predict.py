@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -11,11 +10,7 @@ from scenarios.calibration import Calibration, PathCalibration
 from scenarios.errors import ScenarioError
 from scenarios.load import LoadedScenario, load_scenario
 from scenarios.outcome import Figure, Interval, Outcome
-from scenarios.schema import Slo
-from sim.predict import figures_of, one_future, predict
-
-if TYPE_CHECKING:
-    from tests.sim.conftest import World
+from sim.predict import one_future, predict
 
 QUICK = Path(__file__).parents[2] / "scenarios" / "quick"
 
@@ -132,25 +127,6 @@ def test_progress_counts_replications(short: LoadedScenario) -> None:
     seen: list[int] = []
     outcome(short, replications=2, progress=seen.append)
     assert seen == [1, 2]
-
-
-def test_the_objective_needs_both_quantile_and_success(world: type[World]) -> None:
-    run = world(time={"constant": "100ms"}, workers=9).run(np.arange(0.0, 10.0, 0.1))
-    strict, kind = (
-        Slo.model_validate({"p99": "90ms", "success": "99%"}),
-        Slo.model_validate({"p99": "110ms", "success": "99%"}),
-    )
-    assert not figures_of(run.schedule, run.trace, strict).met
-    assert figures_of(run.schedule, run.trace, kind).met
-    run.trace.fate[:5] = ["connect"] * 5
-    assert not figures_of(run.schedule, run.trace, kind).met
-
-
-def test_queue_and_slots_appear_in_the_series(world: type[World]) -> None:
-    run = world(time={"constant": "1s"}, pods=1, maxconn=1).run([0.0, 0.0, 0.0], until_s=4.0)
-    series = figures_of(run.schedule, run.trace, Slo.model_validate({"p99": "1s", "success": "99%"})).series
-    assert series.in_flight == pytest.approx((1.0, 1.0, 1.0, 0.0))
-    assert series.queued == pytest.approx((2.0, 1.0, 0.0, 0.0))
 
 
 def test_one_future_is_what_a_replication_is(short: LoadedScenario) -> None:

@@ -18,8 +18,8 @@ class FakeLoad:
     """The numbers a ring reads of a server."""
 
     def __init__(self, id_: int, weight: int = 100, maxconn: int = 0) -> None:
-        self.id, self.weight, self.maxconn = id_, weight, maxconn
-        self.served = self.queued = 0
+        self.id, self.weight, self.limit, self.eweight = id_, weight, maxconn, 16 * weight
+        self.served = self.queued = self.maxqueue = 0
 
 
 def ring_of(*weights: int, maxconn: int = 0, balance_factor: int = 0) -> tuple[Ring, list[FakeLoad]]:

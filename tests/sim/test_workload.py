@@ -19,7 +19,7 @@ from scenarios.schema import (
     Traffic,
     Workload,
 )
-from sim.workload import calibrated, declared, empirical, service_quantile
+from sim.workload import calibrated, declared, empirical, service_time
 
 UNIFORM = (np.arange(100_000) + 0.5) / 100_000
 
@@ -64,23 +64,23 @@ def calibration(**changes: object) -> Calibration:
 
 
 def test_declared_distributions_have_the_declared_mean_and_spread() -> None:
-    lognormal = service_quantile(LogNormalTime(lognormal=LogNormal(mean="60ms", cv=0.5)))(UNIFORM)
+    lognormal = service_time(LogNormalTime(lognormal=LogNormal(mean="60ms", cv=0.5)))(UNIFORM)
     assert lognormal.mean() == pytest.approx(0.06, rel=1e-3)
     assert lognormal.std() / lognormal.mean() == pytest.approx(0.5, rel=1e-2)
-    exponential = service_quantile(ExponentialTime(exponential=Exponential(mean="60ms")))(UNIFORM)
+    exponential = service_time(ExponentialTime(exponential=Exponential(mean="60ms")))(UNIFORM)
     assert exponential.mean() == pytest.approx(0.06, rel=1e-3)
     assert exponential.std() == pytest.approx(0.06, rel=1e-2)
 
 
 def test_a_draw_of_zero_is_a_short_time_and_no_infinity() -> None:
-    quantile = service_quantile(LogNormalTime(lognormal=LogNormal(mean="60ms", cv=0.5)))
+    quantile = service_time(LogNormalTime(lognormal=LogNormal(mean="60ms", cv=0.5)))
     assert 0 <= quantile(np.zeros(1))[0] < 0.06
 
 
-def test_declared_behaviour_follows_the_order_of_the_request_mix() -> None:
+def test_declared_behaviour_is_what_the_scenario_says_of_each_path() -> None:
     behaviour = declared(scenario())
-    assert [r.service(np.array([0.5]))[0] for r in behaviour.requests] == pytest.approx([0.09, 0.04])
-    assert [r.cpu_s for r in behaviour.requests] == pytest.approx([0.004, 0.003])
+    assert [behaviour.paths[path].service.at(0.5) for path in ("/b", "/a")] == pytest.approx([0.09, 0.04])
+    assert [behaviour.paths[path].cpu_s for path in ("/b", "/a")] == pytest.approx([0.004, 0.003])
     assert behaviour.startup(np.array([0.1, 0.9])).tolist() == [4.0, 4.0]
     assert behaviour.outside(np.array([0.5])).tolist() == [0.0]
 
@@ -100,8 +100,8 @@ def test_each_replication_resamples_the_calibration() -> None:
     means = []
     for seed in range(200):
         behaviour = calibrated(scenario(), calibration(), np.random.default_rng(seed))
-        means.append(behaviour.requests[1].service(UNIFORM[::100]).mean())
-        assert behaviour.requests[0].service(np.array([0.3])).tolist() == [0.09]
+        means.append(behaviour.paths["/a"].service(UNIFORM[::100]).mean())
+        assert behaviour.paths["/b"].service.at(0.3) == 0.09
     # the standard error of a mean of 400 values spread uniformly over 20 ms
     assert np.std(means) == pytest.approx(0.02 / np.sqrt(12 * 400), rel=0.25)
     assert np.mean(means) == pytest.approx(0.04, rel=1e-2)
@@ -109,7 +109,7 @@ def test_each_replication_resamples_the_calibration() -> None:
 
 def test_the_same_generator_gives_the_same_behaviour() -> None:
     one, other = (calibrated(scenario(), calibration(), np.random.default_rng(4)) for _ in range(2))
-    assert one.requests[1].service(UNIFORM).tolist() == other.requests[1].service(UNIFORM).tolist()
+    assert one.paths["/a"].service(UNIFORM).tolist() == other.paths["/a"].service(UNIFORM).tolist()
     assert one.idle_cores == 0.003
 
 
