@@ -1,4 +1,4 @@
-"""The control plane of one replication, put together: Deployments, autoscalers, scrapes, disturbances."""
+"""The control plane of one replication, put together: Deployments, autoscalers, nodes, health checks, disturbances."""
 
 from __future__ import annotations
 
@@ -8,15 +8,25 @@ from scenarios.schema import Scenario
 from sim.clock import Clock
 from sim.cluster import Cluster
 from sim.controlplane.autoscaler import Autoscaler, scrape_loop, sync_loop
-from sim.controlplane.deployment import Lags, ReplicaSet
-from sim.controlplane.disturbances import disturb
+from sim.controlplane.checks import Checks, check_plans
+from sim.controlplane.deployment import ReplicaSet
+from sim.controlplane.disturbances import Troublemaker
+from sim.controlplane.gate import Gate
+from sim.controlplane.kubelet import Kubelet, Lags
 from sim.controlplane.metrics import Metrics
+from sim.controlplane.node_autoscaler import NodeAutoscaler
+from sim.controlplane.rotation import Rotation
+from sim.controlplane.scheduler import Scheduler, machines
+from sim.controlplane.zone import ZoneOutage
 from sim.plane import Plane
 from sim.streams import Sequence, Streams
 from sim.workload import Behaviour
 
 Note = Callable[[float, int, int, int], None]
-"""Told (now_s, desired, ready, in rotation), summed over Deployments, whenever a count may have changed."""
+"""Told (now_s, desired, ready, in rotation), summed over Deployments, whenever a count may have changed.
+
+Only pods whose process runs are counted as ready or in rotation, whatever the API server or a proxy still believe.
+"""
 
 
 def start(
@@ -29,24 +39,36 @@ def start(
     note: Note,
 ) -> None:
     """Bring the pods of time zero into rotation, and let everything else happen in its time."""
+    api, nodes = Gate(), scenario.cluster.nodes
+    zones, first_nodes = machines(nodes)
+    scheduler = Scheduler(api, first_nodes)
+    checks = Checks(clock, plane, check_plans(cluster, streams))
     sets: list[ReplicaSet] = []
 
     def changed() -> None:
-        replicas = [replica for replica_set in sets for replica in replica_set.replicas]
+        alive = [replica for replica_set in sets for replica in replica_set.replicas if replica.alive]
         desired = sum(replica_set.desired for replica_set in sets)
-        note(clock.now, desired, sum(r.ready for r in replicas), sum(r.in_rotation for r in replicas))
+        note(clock.now, desired, sum(r.ready for r in alive), sum(r.in_rotation for r in alive))
 
     for part, deployment in enumerate(cluster.deployments):
-        sets.append(ReplicaSet(clock, deployment, plane, _lags(scenario, behaviour, streams, part), changed))
+        lags = _lags(scenario, behaviour, streams, part)
+        kubelet = Kubelet(clock, api, plane, deployment, lags, scenario.workload.cold)
+        rotation = Rotation(clock, api, plane, checks, lags.rotation, changed)
+        sets.append(ReplicaSet(clock, deployment, api, scheduler, kubelet, rotation, checks, changed))
     for replica_set in sets:
         replica_set.begin(cluster.replicas[replica_set.deployment.name])
-    metrics = Metrics()
+
+    metrics = Metrics(plane)
+    zone = ZoneOutage(clock, api, scheduler, checks, zones[0], sets)
+    Troublemaker(clock, plane, sets, api=api, metrics=metrics, zone=zone).plan(scenario.disturbances)
     by_name = {replica_set.deployment.name: replica_set for replica_set in sets}
     autoscalers = [Autoscaler(spec, by_name[name], metrics) for name, spec in cluster.autoscalers]
-    clock.process(scrape_loop(clock, metrics, sets, scenario.cluster.metrics_resolution))
     if autoscalers:
-        clock.process(sync_loop(clock, autoscalers, scenario.cluster.hpa_sync))
-    clock.process(disturb(clock, scenario.disturbances, sets))
+        scaled = [autoscaler.replica_set for autoscaler in autoscalers]
+        clock.process(scrape_loop(clock, metrics, scaled, scenario.cluster.metrics_resolution))
+        clock.process(sync_loop(clock, api, autoscalers, scenario.cluster.hpa_sync))
+    if nodes is not None and (nodes.max or nodes.count) > nodes.count:
+        clock.process(NodeAutoscaler(clock, api, scheduler, zones, nodes, streams).loop())
 
 
 def _lags(scenario: Scenario, behaviour: Behaviour, streams: Streams, part: int) -> Lags:

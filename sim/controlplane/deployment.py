@@ -1,36 +1,16 @@
-"""A Deployment in SimPy: keeps as many pods alive as it is told to, and retires them gently."""
+"""The Deployment controller, its ReplicaSets included: keeps as many pods as it is told to, of the newest template."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
-
-import simpy
-
-from balancer.policy.objects import Deployment, Probe
-from sim.clock import CONTROL, Clock
-from sim.controlplane.replica import Replica, deletion_order, ready_at_s
-from sim.plane import Plane, PodHandle
-from sim.streams import Sequence
-
-# Kubernetes without a readiness probe: ready as soon as something listens, looked at like the local target does.
-_NO_PROBE = Probe(path=None)
-
-
-@dataclass(frozen=True)
-class Lags:
-    """How long things take, the k-th pod of the Deployment taking the k-th draw. Seconds.
-
-    start_delay_s  declared: from the decision to the start, beyond what `decision` says
-    decision       from the moment a decision is due until the process starts
-    startup        from the process start until the readiness endpoint would answer
-    rotation       from a readiness change (or a death) until the proxy has acted on it
-    """
-
-    start_delay_s: float
-    decision: Sequence
-    startup: Sequence
-    rotation: Sequence
+from balancer.policy.objects import Deployment
+from sim.clock import Clock
+from sim.controlplane.checks import Checks
+from sim.controlplane.gate import Action, Gate
+from sim.controlplane.kubelet import Kubelet
+from sim.controlplane.replica import Replica, deletion_order
+from sim.controlplane.rollout import Counts, Step, allowance, next_step
+from sim.controlplane.rotation import Rotation
+from sim.controlplane.scheduler import Scheduler
 
 
 class ReplicaSet:
@@ -38,18 +18,21 @@ class ReplicaSet:
 
     def __init__(
         self,
-        env: Clock,
+        clock: Clock,
         deployment: Deployment,
-        plane: Plane,
-        lags: Lags,
-        changed: Callable[[], None],
+        api: Gate,
+        scheduler: Scheduler,
+        kubelet: Kubelet,
+        rotation: Rotation,
+        checks: Checks,
+        changed: Action,
     ) -> None:
-        self.env, self.deployment = env, deployment
+        self.clock, self.deployment = clock, deployment
         self.desired = 0
         self.replicas: list[Replica] = []
-        self._plane, self._lags, self._changed = plane, lags, changed
-        self._probe = deployment.readiness or _NO_PROBE
-        self._created = 0
+        self._api, self._scheduler, self._kubelet, self._rotation = api, scheduler, kubelet, rotation
+        self._checks, self._changed = checks, changed
+        self._created = self._generation = 0
 
     @property
     def active(self) -> list[Replica]:
@@ -57,84 +40,112 @@ class ReplicaSet:
         return [replica for replica in self.replicas if not replica.deleting]
 
     def begin(self, replicas: int) -> None:
-        """These pods have been in rotation since just now."""
+        """These pods have been in rotation since just now, but for those that no node has room for."""
+
+        def bound(replica: Replica) -> None:
+            if self.clock.now > replica.created_s:
+                self._start(replica)
+                return
+            self._kubelet.run_since_long(replica)
+            self._rotation.bring_in(replica, new=False)
+
         self.desired = replicas
         for _ in range(replicas):
-            replica = self._create()
-            replica.started_s = replica.ready_since_s = self.env.now
-            replica.pod = self._plane.new_pod(self.deployment.name, replica.name)
-            self._into_rotation(replica, new=False)
+            self._scheduler.submit(self._new(), bound)
         self._changed()
 
     def scale(self, desired: int) -> None:
-        """Start or retire pods until `desired` remain."""
+        """From now on there should be so many pods."""
         self.desired = desired
-        active = self.active
-        excess = len(active) - desired
-        for replica in deletion_order(active, self.env.now)[: max(0, excess)]:
-            self._retire(replica)
-        for _ in range(-excess):
-            self.env.process(self._live(self._create()))
-        self._changed()
+        self._reconcile()
+
+    def roll_out(self) -> None:
+        """Replace every pod by one of a new template, as the strategy allows."""
+        self._api.send(self._next_generation)
 
     def kill(self, replica: Replica) -> None:
-        """SIGKILL a pod. The proxy learns of it, and a replacement starts, a lag later."""
-        pod = replica.pod
-        assert pod is not None
-        self.replicas.remove(replica)
-        pod.kill()
-        if replica.in_rotation:
-            replica.in_rotation = False
-            self.env.after(self._lags.rotation[replica.ordinal], lambda: self._drain(pod), CONTROL)
-        self.scale(self.desired)
+        """SIGKILL a pod. The API server hears of it at once if it can, and the proxies a lag later."""
+        assert replica.pod is not None
+        replica.pod.kill()
+        self._checks.look(replica)
+        self._kubelet.report(replica, lambda: self._lost(replica))
+        self._changed()
 
-    def _create(self) -> Replica:
-        replica = Replica(f"{self.deployment.name}-{self._created + 1}", self._created, self.env.now)
+    def set_ready(self, replica: Replica, *, ready: bool) -> None:
+        """A pod's node was found unreachable, or back."""
+        now_s = self.clock.now
+        replica.ready_since_s, replica.unready_since_s = (now_s, None) if ready else (None, now_s)
+        self._readiness_changed(replica)
+
+    def evict(self, replica: Replica) -> None:
+        """Delete a pod, and replace it."""
+        self._retire(replica)
+        self._reconcile()
+
+    def _next_generation(self) -> None:
+        self._generation += 1
+        self._act()
+
+    def _reconcile(self) -> None:
+        self._api.send(self._act)
+
+    def _act(self) -> None:
+        while (step := self._next_step()) != Step():
+            active, now_s = self.active, self.clock.now
+            new = [replica for replica in active if replica.generation == self._generation]
+            old = deletion_order([replica for replica in active if replica.generation < self._generation], now_s)
+            old.sort(key=lambda replica: (replica.ready, replica.generation))
+            victims = deletion_order(new, now_s)[: step.delete_new] + old[: step.delete_old]
+            for replica in victims:
+                self._retire(replica)
+            for _ in range(step.create):
+                self._scheduler.submit(self._new(), self._start)
+        self._changed()
+
+    def _next_step(self) -> Step:
+        new = [replica.ready for replica in self.active if replica.generation == self._generation]
+        old = [replica.ready for replica in self.active if replica.generation < self._generation]
+        owner = self.deployment
+        surge, unavailable = allowance(owner.max_surge, owner.max_unavailable, self.desired) if old else (0, 0)
+        return next_step(self.desired, surge, unavailable, Counts(len(new), sum(new), len(old), sum(old)))
+
+    def _new(self) -> Replica:
+        replica = Replica(self.deployment, self._created, self.clock.now, self._generation)
         self._created += 1
         self.replicas.append(replica)
         return replica
 
-    def _live(self, replica: Replica) -> Generator[simpy.Event, None, None]:
-        """From the decision to rotation."""
-        env, lags, k = self.env, self._lags, replica.ordinal
-        yield env.timeout(lags.start_delay_s + lags.decision[k])
-        if replica.deleting:
-            self.replicas.remove(replica)
-            return
-        replica.started_s = env.now
-        replica.pod = self._plane.new_pod(self.deployment.name, replica.name)
-        yield env.timeout(ready_at_s(self._probe, env.now, env.now + lags.startup[k]) - env.now)
-        if replica.deleting or not replica.pod.alive:
-            return
-        replica.ready_since_s = env.now
+    def _start(self, replica: Replica) -> None:
+        self._kubelet.start(replica, lambda: self._readiness_changed(replica))
+
+    def _readiness_changed(self, replica: Replica) -> None:
         self._changed()
-        yield env.timeout(lags.rotation[k])
-        if not replica.deleting and replica.pod.alive:
-            self._into_rotation(replica)
-            self._changed()
-
-    def _into_rotation(self, replica: Replica, *, new: bool = True) -> None:
-        assert replica.pod is not None
-        replica.in_rotation = True
-        self._plane.add(self.deployment.name, replica.pod, new=new)
-
-    def _drain(self, pod: PodHandle) -> None:
-        self._plane.drain(self.deployment.name, pod)
+        self._rotation.follow_later(replica)
+        if self._generation:
+            self._reconcile()
 
     def _retire(self, replica: Replica) -> None:
-        """Drained at once; gone when idle, or broken off when the grace period is over."""
+        """Drained at once; its process ends when its node says so."""
         replica.deleting = True
-        pod = replica.pod
-        if replica.in_rotation and pod is not None:
-            replica.in_rotation = False
-            self._drain(pod)
-        if pod is not None:
-            self.env.process(self._terminate(replica, pod))
+        self._rotation.follow(replica)
+        if replica.node is None:
+            self._scheduler.withdraw(replica)
+            self.replicas.remove(replica)
+        else:
+            replica.node.active[self.deployment.name] -= 1
+            self._kubelet.terminate(replica, lambda: self._gone(replica))
 
-    def _terminate(self, replica: Replica, pod: PodHandle) -> Generator[simpy.Event, None, None]:
-        if pod.in_flight:
-            yield pod.when_idle() | self.env.timeout(self.deployment.termination_grace_s)
+    def _gone(self, replica: Replica) -> None:
         if replica in self.replicas:
             self.replicas.remove(replica)
-        if pod.alive:
-            pod.kill()
+            self._scheduler.release(replica)
+
+    def _lost(self, replica: Replica) -> None:
+        if replica in self.replicas:
+            assert replica.node is not None
+            replica.ready_since_s = None
+            if not replica.deleting:
+                replica.node.active[self.deployment.name] -= 1
+            self._gone(replica)
+            self._rotation.follow_later(replica)
+            self._reconcile()

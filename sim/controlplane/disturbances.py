@@ -1,43 +1,80 @@
-"""What goes wrong on purpose, at its time: pods killed, pods slow. Oldest ready pods first, over all Deployments."""
+"""What goes wrong on purpose, at its time. Pods are taken oldest ready ones first, over all Deployments."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 
-import simpy
-
-from scenarios.schema import Disturbance, KillDisturbance, Slow, SlowDisturbance
-from sim.clock import CONTROL, Clock
+from scenarios.schema import (
+    ApiOutageDisturbance,
+    Disturbance,
+    KillDisturbance,
+    MetricsOutageDisturbance,
+    ReloadDisturbance,
+    RolloutDisturbance,
+    Slow,
+    SlowDisturbance,
+)
+from sim.clock import Clock
 from sim.controlplane.deployment import ReplicaSet
+from sim.controlplane.gate import Gate
+from sim.controlplane.metrics import Metrics
 from sim.controlplane.replica import Replica
-from sim.plane import PodHandle
+from sim.controlplane.zone import ZoneOutage
+from sim.plane import Plane, PodHandle
 
 
-def disturb(
-    env: Clock, disturbances: Sequence[Disturbance], sets: Sequence[ReplicaSet]
-) -> Generator[simpy.Event, None, None]:
-    """Carry the disturbances out in order of time."""
-    for disturbance in sorted(disturbances, key=lambda d: d.at):
-        yield env.until(disturbance.at)
-        if isinstance(disturbance, KillDisturbance):
-            for replica_set, replica in _oldest_ready(sets)[: disturbance.kill]:
+class Troublemaker:
+    """Knows everything that can break."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        plane: Plane,
+        sets: Sequence[ReplicaSet],
+        *,
+        api: Gate,
+        metrics: Metrics,
+        zone: ZoneOutage,
+    ) -> None:
+        self._clock, self._plane, self._sets = clock, plane, sets
+        self._api, self._metrics, self._zone = api, metrics, zone
+
+    def plan(self, disturbances: Sequence[Disturbance]) -> None:
+        """Let each happen at its time; those of one moment in the order of the file."""
+        for disturbance in disturbances:
+            self._plan(disturbance)
+
+    def _plan(self, disturbance: Disturbance) -> None:
+        self._clock.at(disturbance.at, lambda: self._disturb(disturbance))
+
+    def _disturb(self, what: Disturbance) -> None:
+        clock = self._clock
+        if isinstance(what, KillDisturbance):
+            for replica_set, replica in self._oldest_ready()[: what.kill]:
                 replica_set.kill(replica)
-        elif isinstance(disturbance, SlowDisturbance):
-            for _, replica in _oldest_ready(sets)[: disturbance.slow.pods]:
+        elif isinstance(what, SlowDisturbance):
+            for _, replica in self._oldest_ready()[: what.slow.pods]:
                 assert replica.pod is not None
-                _slow_down(env, replica.pod, disturbance.slow)
+                self._slow_down(replica.pod, what.slow, what.at)
+        elif isinstance(what, ReloadDisturbance):
+            self._plane.reload()
+        elif isinstance(what, RolloutDisturbance):
+            next(s for s in self._sets if s.deployment.name == what.rollout).roll_out()
+        elif isinstance(what, MetricsOutageDisturbance):
+            self._metrics.begin_outage()
+            clock.at(what.at + what.metrics_outage, self._metrics.end_outage)
+        elif isinstance(what, ApiOutageDisturbance):
+            self._api.shut()
+            clock.at(what.at + what.api_outage, self._api.reopen)
+        else:
+            self._zone.begin()
+            clock.at(what.at + what.zone.duration, self._zone.end)
 
+    def _slow_down(self, pod: PodHandle, slow: Slow, at_s: float) -> None:
+        """Requests that start in the next `duration` seconds take `factor` times as long."""
+        pod.slow(slow.factor)
+        self._clock.at(at_s + slow.duration, lambda: pod.slow(1.0))
 
-def _slow_down(env: Clock, pod: PodHandle, slow: Slow) -> None:
-    """Requests that start in the next `duration` seconds take `factor` times as long."""
-    pod.slow(slow.factor)
-
-    def recover() -> None:
-        pod.slow(1.0)
-
-    env.after(slow.duration, recover, CONTROL)
-
-
-def _oldest_ready(sets: Sequence[ReplicaSet]) -> list[tuple[ReplicaSet, Replica]]:
-    ready = [(s, r) for s in sets for r in s.active if r.ready]
-    return sorted(ready, key=lambda pair: pair[1].created_s)
+    def _oldest_ready(self) -> list[tuple[ReplicaSet, Replica]]:
+        ready = [(s, r) for s in self._sets for r in s.active if r.ready and r.alive]
+        return sorted(ready, key=lambda pair: pair[1].created_s)

@@ -1,4 +1,4 @@
-"""A pod's life as Kubernetes sees it: created, started, ready, in rotation, deleting, gone."""
+"""A pod's life as Kubernetes sees it: created, bound to a node, started, ready, in rotation, deleting, gone."""
 
 from __future__ import annotations
 
@@ -6,28 +6,61 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from balancer.policy.objects import Probe
+from balancer.policy.objects import Deployment, Probe
 from balancer.policy.podview import deletion_rank
+from sim.controlplane.node import Node
 from sim.plane import PodHandle
 
 
 @dataclass(eq=False)
 class Replica:
-    """One pod of a Deployment. Times are seconds, None until the moment has come."""
+    """One pod of a Deployment. Times are seconds, None until the moment has come.
 
-    name: str
+    ordinal          the how many-th pod of its Deployment, from 0
+    generation       of the Deployment's template; a rolling update replaces older ones
+    answers          its kubelet has found it ready
+    ready_since_s    the API server has it as ready since then
+    unready_since_s  it was ready until its node was found unreachable then
+    in_rotation      the proxies have it
+    """
+
+    owner: Deployment
     ordinal: int
     created_s: float
+    generation: int = 0
+    node: Node | None = None
     pod: PodHandle | None = None
     started_s: float | None = None
+    answers: bool = False
     ready_since_s: float | None = None
+    unready_since_s: float | None = None
     in_rotation: bool = False
     deleting: bool = False
+
+    @property
+    def name(self) -> str:
+        """Unique in the replication."""
+        return f"{self.owner.name}-{self.ordinal + 1}"
+
+    @property
+    def cpu_request_milli(self) -> int:
+        """What it takes of a node."""
+        return self.owner.cpu_request_milli or 0
 
     @property
     def ready(self) -> bool:
         """Ready and not being deleted: what a Deployment counts."""
         return self.ready_since_s is not None and not self.deleting
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs."""
+        return self.pod is not None and self.pod.alive
+
+    @property
+    def reachable(self) -> bool:
+        """Whether anything can talk to it."""
+        return self.node is not None and self.node.zone.link.is_open
 
 
 def ready_at_s(probe: Probe, started_s: float, up_s: float) -> float:
@@ -42,5 +75,17 @@ def ready_at_s(probe: Probe, started_s: float, up_s: float) -> float:
 
 
 def deletion_order(replicas: Sequence[Replica], now_s: float) -> list[Replica]:
-    """Which pods a scale-down takes first; of those created at one moment the last."""
-    return sorted(replicas, key=lambda r: (*deletion_rank(r.ready_since_s, r.created_s, now_s), -r.ordinal))
+    """Which pods a scale-down takes first; of those that Kubernetes has no order for the last created.
+
+    Unscheduled before scheduled, not started before started, then not ready first, then the node with the most
+    active pods of the Deployment, then the most recently ready. Source: Kubernetes, controller_utils.go,
+    ActivePodsWithRanks.
+    """
+
+    def rank(replica: Replica) -> tuple[float, ...]:
+        is_ready, *younger = deletion_rank(replica.ready_since_s, replica.created_s, now_s)
+        node = replica.node
+        crowd = 0 if node is None else node.active[replica.owner.name]
+        return (node is not None, replica.started_s is not None, is_ready, -crowd, *younger, -replica.ordinal)
+
+    return sorted(replicas, key=rank)

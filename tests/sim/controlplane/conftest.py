@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-import pytest
+import numpy as np
 import simpy
 
+from balancer.policy.objects import Deployment, Probe
+from scenarios.schema import Cold, Nodes
 from sim.clock import Clock
+from sim.controlplane.checks import CheckPlan, Checks
+from sim.controlplane.deployment import ReplicaSet
+from sim.controlplane.gate import Gate
+from sim.controlplane.kubelet import Kubelet, Lags
+from sim.controlplane.replica import Replica
+from sim.controlplane.rotation import Rotation
+from sim.controlplane.scheduler import Scheduler, machines
+from sim.controlplane.zone import ZoneOutage
+from sim.streams import Sequence
 
 
 class FakePod:
@@ -95,11 +108,83 @@ class FakePlane:
         self.told.append((round(self.clock.now, 6), what, whom))
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def always(value: float) -> Sequence:
+    return Sequence(np.random.default_rng(0), lambda u: np.full(u.shape, value))
 
 
-@pytest.fixture
-def plane(clock: Clock) -> FakePlane:
-    return FakePlane(clock)
+class Bench:
+    """The control plane's own parts around the fake data plane, put together by hand for Deployments `names`.
+
+    A pod starts 0.1 s after it was decided on, answers 2.5 s later, is probed every second and reaches the
+    proxies 0.02 s after that.
+    """
+
+    def __init__(
+        self,
+        *names: str,
+        lags: Lags | None = None,
+        nodes: Nodes | None = None,
+        cold: Cold | None = None,
+        plans: Mapping[str, CheckPlan] | None = None,
+        proxies: int = 1,
+        **deployment: Any,
+    ) -> None:
+        self.clock = Clock()
+        self.plane, self.api = FakePlane(self.clock, proxies), Gate()
+        self.zones, first = machines(nodes)
+        self.scheduler = Scheduler(self.api, first)
+        self.checks = Checks(self.clock, self.plane, plans or {})
+        self.counts: list[tuple[int, ...]] = []
+        self.sets = [self._set(name, lags or BRISK, cold, deployment) for name in names or ("live",)]
+        self.zone = ZoneOutage(self.clock, self.api, self.scheduler, self.checks, self.zones[0], self.sets)
+
+    @property
+    def pods(self) -> ReplicaSet:
+        """The first Deployment."""
+        return self.sets[0]
+
+    def begin(self, replicas: int) -> Bench:
+        for replica_set in self.sets:
+            replica_set.begin(replicas)
+        return self
+
+    def run(self, until_s: float) -> None:
+        self.clock.run(until=until_s)
+
+    def is_quiet(self) -> bool:
+        """Whether nothing is planned."""
+        return all(at_s <= self.clock.now for at_s, *_ in self.clock._queue)
+
+    def names(self) -> list[str]:
+        """Pods that exist, those being deleted included."""
+        return [replica.name for replica_set in self.sets for replica in replica_set.replicas]
+
+    def replica(self, name: str) -> Replica:
+        return next(r for replica_set in self.sets for r in replica_set.replicas if r.name == name)
+
+    def _set(self, name: str, lags: Lags, cold: Cold | None, words: dict[str, Any]) -> ReplicaSet:
+        owner = a_deployment(name, **words)
+        clock, api, plane = self.clock, self.api, self.plane
+        kubelet = Kubelet(clock, api, plane, owner, lags, cold)
+        rotation = Rotation(clock, api, plane, self.checks, lags.rotation, self._changed)
+        return ReplicaSet(clock, owner, api, self.scheduler, kubelet, rotation, self.checks, self._changed)
+
+    def _changed(self) -> None:
+        replicas = [replica for replica_set in self.sets for replica in replica_set.replicas if replica.alive]
+        desired = sum(replica_set.desired for replica_set in self.sets)
+        self.counts.append((desired, sum(r.ready for r in replicas), sum(r.in_rotation for r in replicas)))
+
+
+BRISK = Lags(0.0, decision=always(0.1), startup=always(2.5), rotation=always(0.02))
+AT_ONCE = Lags(0.0, decision=always(0.0), startup=always(0.0), rotation=always(0.0))
+
+
+def a_deployment(name: str = "live", **words: Any) -> Deployment:
+    plain: dict[str, Any] = {
+        "namespace": "default", "replicas": 2, "selector": {}, "pod_labels": {}, "ports": {}, "first_port": 1,
+        "cpu_request_milli": 100, "cpu_limit_milli": None, "readiness": Probe(period_s=1),
+    }  # fmt: skip
+    strategy = {"max_surge": words.pop("max_surge", "25%"), "max_unavailable": words.pop("max_unavailable", "25%")}
+    deployment = Deployment(name=name, **(plain | words))
+    deployment.__dict__.update(strategy)  # until the field exists
+    return deployment
