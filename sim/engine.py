@@ -84,7 +84,7 @@ class Replication:
                 break
             else:
                 clock.step()
-        kernel.close_area(plane.memory.root, end_s)
+        kernel.close_area(plane.memory.address, end_s)
         self.tally.close(plane.memory, [pod.name for pod in plane.pods])
         return self.tally
 
@@ -96,9 +96,10 @@ class Replication:
             memory.root[MORE_ARRIVALS] = 0
             return
         n = block.intended_s.size
-        arrivals = np.empty(n, ARRIVAL)
+        if memory.arrivals.size < n:
+            memory.put(arrivals=np.empty(n, ARRIVAL))
+        arrivals = memory.arrivals[:n]
         arrivals["intended_s"], arrivals["kind"] = block.intended_s, block.request
         arrivals["key"], arrivals["client"] = block.key, block.client
         memory.root[NEXT_ARRIVAL], memory.root[ARRIVALS] = 0, n
         memory.root[OPEN_COUNT] += n
-        memory.put(arrivals=arrivals)

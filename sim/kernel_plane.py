@@ -12,7 +12,6 @@ from scenarios.schema import Scenario
 from sim.clock import Clock
 from sim.cluster import Cluster
 from sim.dataplane import advance as kernel
-from sim.dataplane.picks import set_leaf
 from sim.dataplane.tables import (
     CELL,
     FULL_LANE,
@@ -69,7 +68,7 @@ class KernelPod:
         """SIGKILL: everything in it breaks."""
         if self.alive:
             self._plane.with_room()
-            kernel.kill(self._plane.memory.root, self._plane.clock.now, self.row)
+            kernel.kill(self._plane.memory.address, self._plane.clock.now, self.row)
             self._plane.tell_idle()
 
     def slow(self, factor: float) -> None:
@@ -138,7 +137,7 @@ class KernelPlane(Fleet[KernelPod]):
 
     def advance(self, until_s: float) -> int:
         """Let the data plane run; why it stopped, as `tables` names it."""
-        return kernel.advance(self.memory.root, until_s)
+        return kernel.advance(self.memory.address, until_s)
 
     @property
     def now_s(self) -> float:
@@ -149,7 +148,7 @@ class KernelPlane(Fleet[KernelPod]):
         """Every user begins to think."""
         self.with_room(users)
         self.memory.root[OPEN_COUNT] += users
-        kernel.start_users(self.memory.root, self.clock.now, users)
+        kernel.start_users(self.memory.address, self.clock.now, users)
 
     def with_room(self, rows: int = 0) -> None:
         """Grow what is about to overflow; `rows` attempts will be needed at once."""
@@ -170,7 +169,7 @@ class KernelPlane(Fleet[KernelPod]):
         group, seat = int(root[STALE_GROUP]), int(root[STALE_SEAT])
         root[STALE_GROUP] = root[STALE_SEAT] = -1
         self._build_points(group)
-        kernel.refill(self.memory.root, self.now_s, seat)
+        kernel.refill(self.memory.address, self.now_s, seat)
 
     def new_pod(self, deployment: str, name: str) -> KernelPod:
         """A pod whose process starts now."""
@@ -239,7 +238,7 @@ class KernelPlane(Fleet[KernelPod]):
         members.append(seat)
         self._build_points(group)
         self.with_room()
-        kernel.bring_in(self.memory.root, self.clock.now, seat)
+        kernel.bring_in(self.memory.address, self.clock.now, seat)
 
     def _unseat(self, proxy: int, backend: str, pod: KernelPod) -> None:
         group = int(self.memory.running[proxy * len(self.config.backends) + self._backend_row[backend]])
@@ -249,7 +248,7 @@ class KernelPlane(Fleet[KernelPod]):
         self._members[group].remove(seat)
         self._build_points(group)
         self.with_room()
-        kernel.take_out(self.memory.root, self.clock.now, seat)
+        kernel.take_out(self.memory.address, self.clock.now, seat)
 
     def _new_seat(self, group: int, backend: str, pod: KernelPod, id_: int) -> int:
         if self._seats == self.memory.seats.size:
@@ -277,7 +276,7 @@ class KernelPlane(Fleet[KernelPod]):
         self.memory.put(leaves=np.concatenate((old, region)))
         for slot in range(before):
             cell = old[before_at + before + slot]
-            set_leaf(self.memory.root, old.size, leaves, slot, cell["key"], cell["seat"])
+            kernel.lay_leaf(self.memory.address, old.size, leaves, slot, cell["key"], cell["seat"])
 
     def _build_points(self, group: int) -> None:
         """The map or ring of a group, for the algorithms that have one."""

@@ -227,7 +227,8 @@ def make_room(memory: Memory, rows: int = 0) -> None:
     root = memory.root
     if root[t.FREE_COUNT] < root[t.MARGIN] + rows:
         size = memory.attempts.size
-        more = max(256, size, 2 * (int(root[t.MARGIN]) + rows))
+        wanted = max(256, 2 * size, size + 2 * (int(root[t.MARGIN]) + rows))
+        more = (1 << (wanted - 1).bit_length()) - size  # a power of two in all, for the ring of pending ones
         new = np.zeros(more, t.ATTEMPT)
         new["serial"] = -1
         new["next"] = np.arange(size + 1, size + more + 1)

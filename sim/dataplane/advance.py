@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from sim.dataplane import backend, clients
 from sim.dataplane import pods as inside
-from sim.dataplane.compiled import compiled
+from sim.dataplane.compiled import compiled, merged
 from sim.dataplane.events import drop_first, lane_due, matters
 from sim.dataplane.figures import count_area
-from sim.dataplane.memory import Root, arrivals, attempts, events, pending, pods, real, records
+from sim.dataplane.memory import Root, arrivals, attempts, events, pending, pods, real, records, root_at
+from sim.dataplane.picks import set_leaf
 from sim.dataplane.tables import (
     ARRIVAL_S,
     ARRIVALS,
@@ -50,14 +51,18 @@ from sim.dataplane.tables import (
 
 
 @compiled
-def advance(s: Root, until_s: float) -> int:
-    """Everything that happens before `until_s`, or until Python is needed; says which. `real[NOW_S]` is then the time."""
+def advance(root: int, until_s: float) -> int:
+    """Everything that happens before `until_s`, or until Python is needed; says which. `real[NOW_S]` is then the time.
+
+    `root` is the address of the root, here and below.
+    """
+    s = root_at(root)
     while True:
         while s[PENDING_COUNT] > 0:
             if _is_crowded(s):
                 return NEEDS_ROOM
             row = pending(s)[s[PENDING_HEAD]]
-            s[PENDING_HEAD] = (s[PENDING_HEAD] + 1) % pending(s).size
+            s[PENDING_HEAD] = (s[PENDING_HEAD] + 1) & (pending(s).size - 1)
             s[PENDING_COUNT] -= 1
             clients.go_on(s, row)
         if s[STALE_GROUP] >= 0:
@@ -101,7 +106,7 @@ def _is_crowded(s: Root) -> bool:
     )
 
 
-@compiled
+@merged
 def _happen(s: Root, kind: int, row: int, serial: int) -> None:
     """One event, unless it is stale."""
     if kind == WORK_DONE:
@@ -136,37 +141,42 @@ def _happen(s: Root, kind: int, row: int, serial: int) -> None:
 
 
 @compiled
-def start_users(s: Root, now_s: float, users: int) -> None:
+def start_users(root: int, now_s: float, users: int) -> None:
     """Every user begins to think."""
+    s = root_at(root)
     real(s)[NOW_S] = now_s
     for user in range(users):
         clients.think(s, user, 0)
 
 
 @compiled
-def bring_in(s: Root, now_s: float, seat: int) -> None:
+def bring_in(root: int, now_s: float, seat: int) -> None:
     """A server comes into rotation; its place among the points of a map or ring is there already."""
+    s = root_at(root)
     real(s)[NOW_S] = now_s
     backend.bring_in(s, seat)
 
 
 @compiled
-def take_out(s: Root, now_s: float, seat: int) -> None:
+def take_out(root: int, now_s: float, seat: int) -> None:
     """A server leaves rotation; it is no longer among the points."""
+    s = root_at(root)
     real(s)[NOW_S] = now_s
     backend.take_out(s, seat)
 
 
 @compiled
-def refill(s: Root, now_s: float, seat: int) -> None:
+def refill(root: int, now_s: float, seat: int) -> None:
     """A server helps itself to what waits."""
+    s = root_at(root)
     real(s)[NOW_S] = now_s
     backend.serve_waiting(s, seat)
 
 
 @compiled
-def kill(s: Root, now_s: float, pod: int) -> None:
+def kill(root: int, now_s: float, pod: int) -> None:
     """SIGKILL: everything in the pod breaks, in the order it came in."""
+    s = root_at(root)
     real(s)[NOW_S] = now_s
     inside.stop(s, pod)
     while pods(s)[pod].jobs > 0:
@@ -177,6 +187,13 @@ def kill(s: Root, now_s: float, pod: int) -> None:
 
 
 @compiled
-def close_area(s: Root, now_s: float) -> None:
+def close_area(root: int, now_s: float) -> None:
     """Count queues and slots up to the end."""
+    s = root_at(root)
     count_area(s, now_s)
+
+
+@compiled
+def lay_leaf(root: int, at: int, size: int, slot: int, key: int, seat: int) -> None:
+    """Put a server into a tournament tree that has just been made."""
+    set_leaf(root_at(root), at, size, slot, key, seat)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sim.dataplane.backend import end, submit
-from sim.dataplane.compiled import compiled, inlined
-from sim.dataplane.draws import child, part_key, quantile, uniform
+from sim.dataplane.compiled import compiled, inlined, merged
+from sim.dataplane.draws import CONSTANT, child, part_key, quantile, uniform
 from sim.dataplane.events import limit, schedule
 from sim.dataplane.figures import record
 from sim.dataplane.memory import (
@@ -94,7 +94,7 @@ def new_attempt(s: Root) -> int:
     return int(row)
 
 
-@compiled
+@merged
 def arrival(s: Root) -> None:
     """The next request of the schedule is sent."""
     i = s[NEXT_ARRIVAL]
@@ -159,9 +159,11 @@ def send(s: Root, row: int) -> None:
     if k.is_call:
         a.outside_s = 0.0
     else:
-        u = uniform(part_key(keys(s)[OUTSIDE_KEY], a.number), a.who)
-        sample = samples(s)[s[OUTSIDE_AT] : s[OUTSIDE_AT] + s[OUTSIDE_SIZE]]
-        a.outside_s = quantile(s[OUTSIDE_FAMILY], real(s)[OUTSIDE_A], 0.0, sample, u)
+        a.outside_s = real(s)[OUTSIDE_A]
+        if s[OUTSIDE_FAMILY] != CONSTANT:
+            u = uniform(part_key(keys(s)[OUTSIDE_KEY], a.number), a.who)
+            sample = samples(s)[s[OUTSIDE_AT] : s[OUTSIDE_AT] + s[OUTSIDE_SIZE]]
+            a.outside_s = quantile(s[OUTSIDE_FAMILY], a.outside_s, 0.0, sample, u)
     u = uniform(part_key(keys(s)[SERVICE_KEY], a.number), a.who)
     sample = samples(s)[k.sample_at : k.sample_at + k.sample_size]
     a.service_s = max(quantile(k.family, k.a, k.b, sample, u), k.cpu_s)
@@ -233,7 +235,7 @@ def _repeats(s: Root, row: int) -> bool:
     return a.fate != RATE_LIMITED or backends(s)[a.backend].repeats_limited != 0
 
 
-@compiled
+@merged
 def go_on(s: Root, row: int) -> None:
     """The client of an ended attempt tries again, or is done with the request."""
     a = attempts(s)[row]
@@ -253,7 +255,7 @@ def go_on(s: Root, row: int) -> None:
     release_row(s, row)
 
 
-@compiled
+@merged
 def _over(s: Root, row: int) -> None:
     a = attempts(s)[row]
     if a.parent >= 0:
@@ -290,7 +292,7 @@ def think(s: Root, user: int, turn: int) -> None:
     schedule(s, send_s, SEND, row, a.serial)
 
 
-@compiled
+@merged
 def send_again(s: Root, row: int) -> None:
     """The wait before an attempt is over: a user has thought, or a client has backed off."""
     if attempts(s)[row].phase < 0:
@@ -306,13 +308,10 @@ def own_part_done(s: Root, row: int) -> None:
         answer(s, row, OK)
         return
     attempts(s)[row].holds += 1  # its calls'
-    if k.parallel:
-        attempts(s)[row].calls_open = k.calls
-        for call in range(k.calls):
-            _call(s, row, call)
-    else:
-        attempts(s)[row].calls_open = 1
-        _call(s, row, 0)
+    at_once = k.calls if k.parallel else 1
+    attempts(s)[row].calls_open = at_once
+    for call in range(at_once):
+        _call(s, row, call)
 
 
 @compiled
@@ -327,7 +326,7 @@ def _call(s: Root, parent: int, call: int) -> None:
     send(s, row)
 
 
-@compiled
+@merged
 def _called(s: Root, parent: int, fine: bool) -> None:
     """A call is over: the next, or the answer."""
     p = attempts(s)[parent]

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 from numba.core import config
+from numba.core.types import unliteral
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,9 +36,23 @@ if "NUMBA_CACHE_DIR" not in os.environ:
 
 def compiled(function: F) -> F:
     """Compile at the first call; division by zero gives what numpy gives."""
-    return cast("F", numba.njit(cache=True, error_model="numpy")(function))
+    return _one_for_all_numbers(numba.njit(cache=True, error_model="numpy")(function))
 
 
 def inlined(function: F) -> F:
     """As `compiled`, and copied into every caller: for what happens several times a request."""
-    return cast("F", numba.njit(cache=True, error_model="numpy", forceinline=True)(function))
+    return _one_for_all_numbers(numba.njit(cache=True, error_model="numpy", forceinline=True)(function))
+
+
+def _one_for_all_numbers(dispatcher: Any) -> Any:
+    """Keep numba from compiling a function anew for each constant that it is called with."""
+    template = dispatcher.get_call_template
+    dispatcher.get_call_template = lambda args, kws: template(
+        tuple(map(unliteral, args)), {name: unliteral(kind) for name, kind in kws.items()}
+    )
+    return dispatcher
+
+
+def merged(function: F) -> F:
+    """Written apart, compiled as part of its only caller: each function of its own costs seconds of compilation."""
+    return cast("F", numba.njit(error_model="numpy", inline="always")(function))

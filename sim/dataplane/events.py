@@ -68,15 +68,19 @@ def schedule(s: Root, time_s: float, kind: int, row: int, serial: int) -> None:
 def limit(s: Root, lane: int, time_s: float, kind: int, row: int, serial: int) -> None:
     """A time-out at `time_s`, by way of a lane whose waits are never longer than until then.
 
-    When the lane is full it goes into the heap, and a larger lane is asked for.
+    A full lane first forgets what is stale. If it is more than half full then, a larger one is asked for, and what
+    finds no place meanwhile goes into the heap.
     """
     order = s[ORDER]
     s[ORDER] = order + 1
     ring = lanes(s)[lane]
     if ring.count == ring.room:
-        s[FULL_LANE] = lane
-        push(s, time_s, order, kind, row, serial)
-        return
+        _forget_stale(s, lane)
+        if 2 * ring.count > ring.room:
+            s[FULL_LANE] = lane
+        if ring.count == ring.room:
+            push(s, time_s, order, kind, row, serial)
+            return
     timer = timers(s)[ring.at + ((ring.head + ring.count) & (ring.room - 1))]
     ring.count += 1
     timer.wake_s, timer.time_s, timer.order = min(time_s, real(s)[NOW_S] + ring.wait_s), time_s, order
@@ -93,6 +97,19 @@ def matters(s: Root, kind: int, row: int, serial: int) -> bool:
     if kind == QUEUE_LIMIT:
         return attempt.queue_serial == serial and attempt.queue != NO_QUEUE
     return attempt.serial == serial and attempt.fate == OPEN
+
+
+@compiled
+def _forget_stale(s: Root, lane: int) -> None:
+    """Close the gaps that stale timers make."""
+    ring = lanes(s)[lane]
+    kept, table = 0, timers(s)
+    for i in range(ring.count):
+        timer = table[ring.at + ((ring.head + i) & (ring.room - 1))]
+        if matters(s, timer.kind, timer.row, timer.serial):
+            table[ring.at + ((ring.head + kept) & (ring.room - 1))] = timer
+            kept += 1
+    ring.count = kept
 
 
 @compiled

@@ -35,10 +35,11 @@ assert 2 * len(TABLES) == t.FIRST_WHOLE
 
 
 class Memory:
-    """The tables of one replication, as Python sees them; `root` is what the kernel's functions take."""
+    """The tables of one replication, as Python sees them; the kernel's entry points take the `address` of the root."""
 
     def __init__(self) -> None:
         self.root: Root = np.zeros(t.WHOLES, np.int64)
+        self.address = self.root.ctypes.data
         self._tables: dict[str, Any] = {}
         for name, dtype in TABLES.items():
             self.put(**{name: np.zeros(0, dtype)})
@@ -65,6 +66,12 @@ def _pointer(_context: Any, address: Any) -> Any:
         return builder.inttoptr(arguments[0], cgutils.voidptr_t)
 
     return types.voidptr(address), generate
+
+
+@inlined
+def root_at(address: int) -> Root:
+    """The root, without a reference count that every call would have to move."""
+    return carray(_pointer(address), (t.WHOLES,), np.int64)  # type: ignore[call-arg]  # as below
 
 
 def _accessor(name: str) -> Callable[[Root], Table]:

@@ -35,17 +35,20 @@ _NOW_TREE = 1
 @inlined
 def limit_of(s: Root, seat: int) -> int:
     """How many requests a server may serve at once now; 0 is unlimited."""
-    limit = seats(s)[seat].maxconn
+    server = seats(s)[seat]
+    limit = server.maxconn
     if limit == 0:
         return 0
-    group = seats(s)[seat].group
-    backend = groups(s)[group].backend
-    fullconn, present = backends(s)[backend].fullconn, groups(s)[group].present
-    if seats(s)[seat].minconn > 0 and fullconn > 0 and present < fullconn:
-        limit = min(limit, max(seats(s)[seat].minconn, present * limit // fullconn))
-    joined_s = seats(s)[seat].joined_s
+    group = server.group
+    g = groups(s)[group]
+    backend = g.backend
+    b = backends(s)[backend]
+    fullconn, present = b.fullconn, g.present
+    if server.minconn > 0 and fullconn > 0 and present < fullconn:
+        limit = min(limit, max(server.minconn, present * limit // fullconn))
+    joined_s = server.joined_s
     if joined_s >= 0.0:  # NaN unless it starts slowly
-        slow_s = backends(s)[backend].slowstart_s
+        slow_s = b.slowstart_s
         elapsed_s = np.int64(np.floor(real(s)[NOW_S] - joined_s + _GRAIN_S))
         if elapsed_s < slow_s:
             limit = max(1, limit * (100 * elapsed_s // slow_s) // 100)
@@ -55,29 +58,33 @@ def limit_of(s: Root, seat: int) -> int:
 @inlined
 def has_room(s: Root, seat: int) -> bool:
     """Whether one more request would be served at once."""
+    server = seats(s)[seat]
     limit = limit_of(s, seat)
-    return limit == 0 or (seats(s)[seat].queued == 0 and seats(s)[seat].served < limit)
+    return limit == 0 or (server.queued == 0 and server.served < limit)
 
 
 @inlined
 def _takes_one_more(s: Root, seat: int) -> bool:
     """Leastconn's own idea of room, which counts a bounded queue in."""
+    server = seats(s)[seat]
     limit = limit_of(s, seat)
-    maxqueue = backends(s)[groups(s)[seats(s)[seat].group].backend].maxqueue
-    return limit == 0 or seats(s)[seat].served + seats(s)[seat].queued < limit + maxqueue
+    maxqueue = backends(s)[groups(s)[server.group].backend].maxqueue
+    return limit == 0 or server.served + server.queued < limit + maxqueue
 
 
 @inlined
 def _load_key(s: Root, seat: int) -> int:
-    inflight = seats(s)[seat].served + seats(s)[seat].queued
-    return (inflight + 1) * _MAX_WEIGHT // seats(s)[seat].eweight if inflight else 0
+    server = seats(s)[seat]
+    inflight = server.served + server.queued
+    return (inflight + 1) * _MAX_WEIGHT // server.eweight if inflight else 0
 
 
 @inlined
 def _value(s: Root, algorithm: int, seat: int) -> int:
+    server = seats(s)[seat]
     if algorithm == FIRST:
-        return seats(s)[seat].id
-    return (seats(s)[seat].key << _ORDER_BITS) | seats(s)[seat].order
+        return server.id
+    return (server.key << _ORDER_BITS) | server.order
 
 
 @compiled
@@ -98,22 +105,25 @@ def set_leaf(s: Root, at: int, size: int, slot: int, value: int, seat: int) -> N
 
 @inlined
 def _refresh(s: Root, group: int, algorithm: int, seat: int) -> None:
+    g = groups(s)[group]
     room = _takes_one_more(s, seat) if algorithm == LEASTCONN else has_room(s, seat)
     value = _value(s, algorithm, seat) if room else NO_ROOM
-    set_leaf(s, groups(s)[group].leaves_at, groups(s)[group].leaves, seats(s)[seat].slot, value, seat)
+    set_leaf(s, g.leaves_at, g.leaves, seats(s)[seat].slot, value, seat)
 
 
 @inlined
 def moved(s: Root, seat: int) -> None:
     """A server's load has changed."""
-    group = seats(s)[seat].group
-    algorithm = backends(s)[groups(s)[group].backend].algorithm
+    server = seats(s)[seat]
+    group = server.group
+    g = groups(s)[group]
+    algorithm = backends(s)[g.backend].algorithm
     if algorithm == LEASTCONN:
         key = _load_key(s, seat)
-        if key != seats(s)[seat].key:
-            seats(s)[seat].key = key
-            seats(s)[seat].order = groups(s)[group].order
-            groups(s)[group].order += 1
+        if key != server.key:
+            server.key = key
+            server.order = g.order
+            g.order += 1
         _refresh(s, group, algorithm, seat)
     elif algorithm == FIRST:
         _refresh(s, group, algorithm, seat)
@@ -122,51 +132,58 @@ def moved(s: Root, seat: int) -> None:
 @inlined
 def queue_moved(s: Root, seat: int) -> None:
     """A server's own queue has changed, which alone moves nobody in line but may make or take room."""
-    group = seats(s)[seat].group
+    server = seats(s)[seat]
+    group = server.group
     algorithm = backends(s)[groups(s)[group].backend].algorithm
-    if seats(s)[seat].usable and (algorithm in (LEASTCONN, FIRST)):
+    if server.usable and (algorithm in (LEASTCONN, FIRST)):
         _refresh(s, group, algorithm, seat)
 
 
 @compiled
 def joined(s: Root, seat: int) -> None:
     """A server has come into rotation; its slot, and points of a map or ring, are there already."""
-    group = seats(s)[seat].group
-    algorithm = backends(s)[groups(s)[group].backend].algorithm
-    groups(s)[group].served += seats(s)[seat].served
+    server = seats(s)[seat]
+    group = server.group
+    g = groups(s)[group]
+    algorithm = backends(s)[g.backend].algorithm
+    g.served += server.served
     if algorithm == ROUNDROBIN:
         _join_round(s, group, seat)
     elif algorithm in (LEASTCONN, FIRST):
-        seats(s)[seat].key = _load_key(s, seat)
-        seats(s)[seat].order = groups(s)[group].order
-        groups(s)[group].order += 1
+        server.key = _load_key(s, seat)
+        server.order = g.order
+        g.order += 1
         _refresh(s, group, algorithm, seat)
 
 
 @compiled
 def left(s: Root, seat: int) -> None:
     """A server leaves rotation."""
-    group = seats(s)[seat].group
-    algorithm = backends(s)[groups(s)[group].backend].algorithm
-    groups(s)[group].served -= seats(s)[seat].served
+    server = seats(s)[seat]
+    group = server.group
+    g = groups(s)[group]
+    algorithm = backends(s)[g.backend].algorithm
+    g.served -= server.served
     if algorithm == ROUNDROBIN:
-        groups(s)[group].total -= seats(s)[seat].turn_weight
+        g.total -= server.turn_weight
         _take_out(s, group, seat)
     elif algorithm in (LEASTCONN, FIRST):
-        set_leaf(s, groups(s)[group].leaves_at, groups(s)[group].leaves, seats(s)[seat].slot, NO_ROOM, -1)
+        set_leaf(s, g.leaves_at, g.leaves, server.slot, NO_ROOM, -1)
 
 
 @compiled
 def reweighted(s: Root, seat: int) -> None:
     """A server's effective weight has changed; a ring's points are the caller's business."""
-    group = seats(s)[seat].group
-    algorithm = backends(s)[groups(s)[group].backend].algorithm
+    server = seats(s)[seat]
+    group = server.group
+    g = groups(s)[group]
+    algorithm = backends(s)[g.backend].algorithm
     if algorithm == ROUNDROBIN:
         _reweigh_round(s, group, seat)
     elif algorithm == LEASTCONN:
-        seats(s)[seat].key = _load_key(s, seat)
-        seats(s)[seat].order = groups(s)[group].order
-        groups(s)[group].order += 1
+        server.key = _load_key(s, seat)
+        server.order = g.order
+        g.order += 1
         _refresh(s, group, algorithm, seat)
     elif algorithm == FIRST:
         _refresh(s, group, algorithm, seat)
@@ -175,9 +192,11 @@ def reweighted(s: Root, seat: int) -> None:
 @compiled
 def pick(s: Root, group: int, row: int, avoid: int) -> int:
     """The server of an attempt, or -1 when it must wait in the backend's queue; `avoid` is where it has just failed."""
-    backend = groups(s)[group].backend
-    algorithm = backends(s)[backend].algorithm
-    if groups(s)[group].queued > 0 and backends(s)[backend].queue_means_full:
+    g = groups(s)[group]
+    backend = g.backend
+    b = backends(s)[backend]
+    algorithm = b.algorithm
+    if g.queued > 0 and b.queue_means_full:
         return -1
     if algorithm in (LEASTCONN, FIRST):
         return _least(s, group, algorithm, avoid)
@@ -189,15 +208,16 @@ def pick(s: Root, group: int, row: int, avoid: int) -> int:
     if value < 0 or algorithm not in (HASH_MAP, HASH_RING):
         return _walk(s, group, avoid, algorithm == HASH_RING)
     if algorithm == HASH_MAP:
-        n = groups(s)[group].points
-        return points(s)[groups(s)[group].points_at + value % n].seat if n else -1
+        n = g.points
+        return points(s)[g.points_at + value % n].seat if n else -1
     return _at(s, group, value, avoid)
 
 
 @compiled
 def _least(s: Root, group: int, algorithm: int, avoid: int) -> int:
-    at, size = groups(s)[group].leaves_at, groups(s)[group].leaves
-    if backends(s)[groups(s)[group].backend].scan:
+    g = groups(s)[group]
+    at, size = g.leaves_at, g.leaves
+    if backends(s)[g.backend].scan:
         return _least_of_all(s, group, algorithm, avoid)
     best = at + 1
     if avoid < 0 or leaves(s)[best].seat != avoid:
@@ -211,7 +231,8 @@ def _least(s: Root, group: int, algorithm: int, avoid: int) -> int:
 
 @compiled
 def _least_of_all(s: Root, group: int, algorithm: int, avoid: int) -> int:
-    at, size = groups(s)[group].leaves_at, groups(s)[group].leaves
+    g = groups(s)[group]
+    at, size = g.leaves_at, g.leaves
     best, best_value, avoided = -1, NO_ROOM, -1
     for slot in range(size):
         seat = leaves(s)[at + size + slot].seat
@@ -231,16 +252,18 @@ def _least_of_all(s: Root, group: int, algorithm: int, avoid: int) -> int:
 
 @inlined
 def _cells_at(s: Root, group: int, tree: int) -> int:
-    return groups(s)[group].leaves_at + (2 + tree) * groups(s)[group].leaves
+    g = groups(s)[group]
+    return g.leaves_at + (2 + tree) * g.leaves
 
 
 @compiled
 def _put(s: Root, group: int, tree: int, key: int, seat: int) -> None:
     """Into a heap, behind its equals."""
-    at, i = _cells_at(s, group, tree), groups(s)[group].sizes[tree]
-    groups(s)[group].sizes[tree] = i + 1
-    value = (key << _ORDER_BITS) | groups(s)[group].order
-    groups(s)[group].order += 1
+    g = groups(s)[group]
+    at, i = _cells_at(s, group, tree), g.sizes[tree]
+    g.sizes[tree] = i + 1
+    value = (key << _ORDER_BITS) | g.order
+    g.order += 1
     seats(s)[seat].tree = tree
     cells = leaves(s)
     while i > 0:
@@ -255,12 +278,14 @@ def _put(s: Root, group: int, tree: int, key: int, seat: int) -> None:
 @compiled
 def _take_out(s: Root, group: int, seat: int) -> None:
     """Out of the heap it is in, if any; nearly always its first."""
-    tree = seats(s)[seat].tree
+    g = groups(s)[group]
+    server = seats(s)[seat]
+    tree = server.tree
     if tree < 0:
         return
-    seats(s)[seat].tree = -1
-    at, n = _cells_at(s, group, tree), groups(s)[group].sizes[tree] - 1
-    groups(s)[group].sizes[tree] = n
+    server.tree = -1
+    at, n = _cells_at(s, group, tree), g.sizes[tree] - 1
+    g.sizes[tree] = n
     cells = leaves(s)
     i = 0
     while cells[at + i].seat != seat:
@@ -284,47 +309,51 @@ def _take_out(s: Root, group: int, seat: int) -> None:
 
 @compiled
 def _join_round(s: Root, group: int, seat: int) -> None:
-    weight = seats(s)[seat].eweight
+    server = seats(s)[seat]
+    weight = server.eweight
     g = groups(s)[group]
-    seats(s)[seat].turn_weight = weight
-    seats(s)[seat].position = seats(s)[seat].last = seats(s)[seat].rest = 0
-    seats(s)[seat].tree = -1
+    server.turn_weight = weight
+    server.position = server.last = server.rest = 0
+    server.tree = -1
     groups(s)[group].total += weight
     if not g.started:
         _put(s, group, g.init, _MAX_WEIGHT - weight, seat)
         groups(s)[group].cycle = groups(s)[group].position = groups(s)[group].total
         return
-    seats(s)[seat].position = g.position + (groups(s)[group].total + g.cycle - g.position) // weight
+    server.position = g.position + (groups(s)[group].total + g.cycle - g.position) // weight
     _requeue(s, group, seat)
 
 
 @compiled
 def _requeue(s: Root, group: int, seat: int) -> None:
+    server = seats(s)[seat]
     g = groups(s)[group]
-    position, weight = seats(s)[seat].position, seats(s)[seat].turn_weight
+    position, weight = server.position, server.turn_weight
     if position >= 2 * g.cycle or position >= g.cycle + g.total:
-        seats(s)[seat].position = position - g.cycle
+        server.position = position - g.cycle
         _put(s, group, g.next, _MAX_WEIGHT - weight, seat)
     else:
-        key = _WEIGHT_RANGE * position + (_MAX_WEIGHT + seats(s)[seat].rest - weight) // _WEIGHT_SCALE
+        key = _WEIGHT_RANGE * position + (_MAX_WEIGHT + server.rest - weight) // _WEIGHT_SCALE
         _put(s, group, _NOW_TREE, key, seat)
 
 
 @compiled
 def _reweigh_round(s: Root, group: int, seat: int) -> None:
-    weight = seats(s)[seat].eweight
-    groups(s)[group].total += weight - seats(s)[seat].turn_weight
-    seats(s)[seat].turn_weight = weight
-    waits_for_first = seats(s)[seat].tree == groups(s)[group].init
+    g = groups(s)[group]
+    server = seats(s)[seat]
+    weight = server.eweight
+    g.total += weight - server.turn_weight
+    server.turn_weight = weight
+    waits_for_first = server.tree == g.init
     _take_out(s, group, seat)
     if waits_for_first:
-        _put(s, group, groups(s)[group].init, _MAX_WEIGHT - weight, seat)
+        _put(s, group, g.init, _MAX_WEIGHT - weight, seat)
         return
-    step = groups(s)[group].total // weight
-    seats(s)[seat].position = min(seats(s)[seat].position, seats(s)[seat].last + step)
-    seats(s)[seat].rest = 0
-    if seats(s)[seat].position < groups(s)[group].position + 2:
-        seats(s)[seat].position = groups(s)[group].position + step
+    step = g.total // weight
+    server.position = min(server.position, server.last + step)
+    server.rest = 0
+    if server.position < g.position + 2:
+        server.position = g.position + step
     _requeue(s, group, seat)
 
 
@@ -383,17 +412,19 @@ def _next_round(s: Root, group: int, avoid: int) -> int:
 @compiled
 def _advance(s: Root, group: int, seat: int) -> None:
     """Move a server to its next position, whether or not it is the one picked in the end."""
-    if not seats(s)[seat].position:
-        seats(s)[seat].position = groups(s)[group].position
-    seats(s)[seat].last = seats(s)[seat].position
-    weight, total = seats(s)[seat].turn_weight, groups(s)[group].total
-    seats(s)[seat].position += total // weight
-    seats(s)[seat].rest += total % weight
-    if seats(s)[seat].rest >= weight:
-        seats(s)[seat].rest -= weight
-        seats(s)[seat].position += 1
+    g = groups(s)[group]
+    server = seats(s)[seat]
+    if not server.position:
+        server.position = g.position
+    server.last = server.position
+    weight, total = server.turn_weight, g.total
+    server.position += total // weight
+    server.rest += total % weight
+    if server.rest >= weight:
+        server.rest -= weight
+        server.position += 1
     _take_out(s, group, seat)
-    groups(s)[group].position += 1
+    g.position += 1
 
 
 # Maps and rings. Source: HAProxy 2.8, lb_map.c, lb_chash.c; see sim.picks.StaticMap and sim.ring.Ring.
@@ -402,8 +433,9 @@ def _advance(s: Root, group: int, seat: int) -> None:
 @compiled
 def _walk(s: Root, group: int, avoid: int, ring: bool) -> int:
     """The next point whose server has room."""
-    at, n = groups(s)[group].points_at, groups(s)[group].points
-    start = groups(s)[group].walk + 1
+    g = groups(s)[group]
+    at, n = g.points_at, g.points
+    start = g.walk + 1
     if not ring and start >= n:
         start = 0
     avoided = -1
@@ -411,19 +443,20 @@ def _walk(s: Root, group: int, avoid: int, ring: bool) -> int:
         seat = points(s)[at + i % n].seat
         if has_room(s, seat):
             if seat != avoid:
-                groups(s)[group].walk = i % n
+                g.walk = i % n
                 return seat
             avoided = i % n
     if avoided < 0:
         return -1
-    groups(s)[group].walk = avoided
+    g.walk = avoided
     return points(s)[at + avoided].seat
 
 
 @compiled
 def _at(s: Root, group: int, value: int, avoid: int) -> int:
     """The server nearest to a hash, not `avoid` and not beyond its cap unless all others are."""
-    at, n = groups(s)[group].points_at, groups(s)[group].points
+    g = groups(s)[group]
+    at, n = g.points_at, g.points
     if n == 0:
         return -1
     low, high = 0, n
@@ -438,7 +471,7 @@ def _at(s: Root, group: int, value: int, avoid: int) -> int:
     nearer = ((value - points(s)[at + previous].key) & _MASK) <= ((points(s)[at + after].key - value) & _MASK)
     place = previous if nearer else after
     seat = points(s)[at + place].seat
-    capped = backends(s)[groups(s)[group].backend].balance_factor > 0
+    capped = backends(s)[g.backend].balance_factor > 0
     wraps = 0
     while seat == avoid or (capped and not _below_cap(s, group, seat)):
         place += 1
@@ -453,13 +486,15 @@ def _at(s: Root, group: int, value: int, avoid: int) -> int:
 
 @compiled
 def _below_cap(s: Root, group: int, seat: int) -> bool:
-    total = groups(s)[group].weight
-    factor = backends(s)[groups(s)[group].backend].balance_factor
-    slots = ((groups(s)[group].served + 1) * factor + 99) // 100
+    g = groups(s)[group]
+    server = seats(s)[seat]
+    total = g.weight
+    factor = backends(s)[g.backend].balance_factor
+    slots = ((g.served + 1) * factor + 99) // 100
     whole, rest = slots // total, slots % total
-    before, weight = seats(s)[seat].before, seats(s)[seat].eweight
+    before, weight = server.before, server.eweight
     share = weight * whole + (before + weight) * rest // total - before * rest // total
-    return bool(seats(s)[seat].served < max(share, 1))
+    return bool(server.served < max(share, 1))
 
 
 @inlined
@@ -479,14 +514,16 @@ def avalanche(value: int) -> int:
 @compiled
 def _drawn(s: Root, group: int, row: int, avoid: int) -> int:
     """random(N): of the servers drawn the one with the least served per weight, the later draw on a tie."""
-    if groups(s)[group].points == 0:
+    g = groups(s)[group]
+    a = attempts(s)[row]
+    if g.points == 0:
         return -1
-    number, who = attempts(s)[row].number, attempts(s)[row].who
+    number, who = a.number, a.who
     best = -1
-    for draw in range(backends(s)[groups(s)[group].backend].draws):
+    for draw in range(backends(s)[g.backend].draws):
         value = bits_32(part_key(keys(s)[PICKS_KEY], number * _MOST_DRAWS + draw), who)
         if avoid >= 0:
-            value = avalanche((value + attempts(s)[row].retries_left) & _MASK)
+            value = avalanche((value + a.retries_left) & _MASK)
         seat = _at(s, group, value, avoid)
         if (
             best < 0

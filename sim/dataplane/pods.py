@@ -28,10 +28,11 @@ _SHORTEST_S = 1e-6
 @inlined
 def release_row(s: Root, row: int) -> None:
     """One less holds this attempt; the row is free when nobody does."""
-    attempts(s)[row].holds -= 1
-    if attempts(s)[row].holds == 0:
-        attempts(s)[row].serial = -1
-        attempts(s)[row].next = s[FREE]
+    a = attempts(s)[row]
+    a.holds -= 1
+    if a.holds == 0:
+        a.serial = -1
+        a.next = s[FREE]
         s[FREE] = row
         s[FREE_COUNT] += 1
 
@@ -39,45 +40,49 @@ def release_row(s: Root, row: int) -> None:
 @inlined
 def burn(s: Root, pod: int, cores: float) -> None:
     """From now on burn this much more (or less)."""
+    p = pods(s)[pod]
     now_s = real(s)[NOW_S]
-    pods(s)[pod].busy_s += pods(s)[pod].busy_cores * (now_s - pods(s)[pod].metered_s)
-    pods(s)[pod].metered_s = now_s
-    pods(s)[pod].busy_cores += cores
+    p.busy_s += p.busy_cores * (now_s - p.metered_s)
+    p.metered_s = now_s
+    p.busy_cores += cores
 
 
 @inlined
 def _factor(s: Root, pod: int) -> float:
-    return pods(s)[pod].slow * (pods(s)[pod].cold if real(s)[NOW_S] < pods(s)[pod].cold_until_s else 1.0)
+    p = pods(s)[pod]
+    return p.slow * (p.cold if real(s)[NOW_S] < p.cold_until_s else 1.0)
 
 
 @compiled
 def accept(s: Root, pod: int, row: int) -> None:
     """Take a request in; the pod is alive and in reach."""
-    pods(s)[pod].accepted += 1
-    pods(s)[pod].jobs += 1
-    last = pods(s)[pod].last_job
-    attempts(s)[row].prev_job, attempts(s)[row].next_job = last, -1
-    pods(s)[pod].last_job = row
+    p = pods(s)[pod]
+    a = attempts(s)[row]
+    p.accepted += 1
+    p.jobs += 1
+    last = p.last_job
+    a.prev_job, a.next_job = last, -1
+    p.last_job = row
     if last >= 0:
         attempts(s)[last].next_job = row
     else:
-        pods(s)[pod].first_job = row
-    attempts(s)[row].pod = pod
-    attempts(s)[row].holds += 1
+        p.first_job = row
+    a.pod = pod
+    a.holds += 1
     if s[DISCIPLINE] != WORKERS:
         _start_burning(s, pod, row)
-    elif pods(s)[pod].free > 0:
-        pods(s)[pod].free -= 1
+    elif p.free > 0:
+        p.free -= 1
         _serve(s, pod, row)
     else:
-        last = pods(s)[pod].last_waiting
-        attempts(s)[row].inside = WAITING
-        attempts(s)[row].prev_waiting, attempts(s)[row].next_waiting = last, -1
-        pods(s)[pod].last_waiting = row
+        last = p.last_waiting
+        a.inside = WAITING
+        a.prev_waiting, a.next_waiting = last, -1
+        p.last_waiting = row
         if last >= 0:
             attempts(s)[last].next_waiting = row
         else:
-            pods(s)[pod].first_waiting = row
+            p.first_waiting = row
 
 
 @compiled
@@ -92,24 +97,27 @@ def _serve(s: Root, pod: int, row: int) -> None:
 
 @compiled
 def _unlink_waiting(s: Root, pod: int, row: int) -> None:
-    before, after = attempts(s)[row].prev_waiting, attempts(s)[row].next_waiting
+    p = pods(s)[pod]
+    a = attempts(s)[row]
+    before, after = a.prev_waiting, a.next_waiting
     if before >= 0:
         attempts(s)[before].next_waiting = after
     else:
-        pods(s)[pod].first_waiting = after
+        p.first_waiting = after
     if after >= 0:
         attempts(s)[after].prev_waiting = before
     else:
-        pods(s)[pod].last_waiting = before
+        p.last_waiting = before
 
 
 @compiled
 def _make_room(s: Root, pod: int) -> None:
+    p = pods(s)[pod]
     if s[DISCIPLINE] != WORKERS:
         return
-    row = pods(s)[pod].first_waiting
+    row = p.first_waiting
     if row < 0:
-        pods(s)[pod].free += 1
+        p.free += 1
     else:
         _unlink_waiting(s, pod, row)
         _serve(s, pod, row)
@@ -117,24 +125,27 @@ def _make_room(s: Root, pod: int) -> None:
 
 @compiled
 def _unlink_job(s: Root, pod: int, row: int) -> None:
-    before, after = attempts(s)[row].prev_job, attempts(s)[row].next_job
+    p = pods(s)[pod]
+    a = attempts(s)[row]
+    before, after = a.prev_job, a.next_job
     if before >= 0:
         attempts(s)[before].next_job = after
     else:
-        pods(s)[pod].first_job = after
+        p.first_job = after
     if after >= 0:
         attempts(s)[after].prev_job = before
     else:
-        pods(s)[pod].last_job = before
-    pods(s)[pod].jobs -= 1
-    attempts(s)[row].pod = -1
-    attempts(s)[row].inside = OUTSIDE
+        p.last_job = before
+    p.jobs -= 1
+    a.pod = -1
+    a.inside = OUTSIDE
 
 
 @inlined
 def tell_idle(s: Root, pod: int) -> None:
     """Let Python know when the last request has left a pod that it watches."""
-    if pods(s)[pod].watched and pods(s)[pod].jobs == 0:
+    p = pods(s)[pod]
+    if p.watched and p.jobs == 0:
         s[IDLE_POD] = pod
 
 
@@ -149,24 +160,26 @@ def leave(s: Root, row: int) -> None:
 @compiled
 def work_done(s: Root, row: int) -> bool:
     """A worker has done its own part; False when the job is no longer there."""
-    if attempts(s)[row].inside != WORKING:
+    a = attempts(s)[row]
+    if a.inside != WORKING:
         return False
-    burn(s, attempts(s)[row].pod, -attempts(s)[row].cores)
-    attempts(s)[row].inside = CALLING
+    burn(s, a.pod, -a.cores)
+    a.inside = CALLING
     return True
 
 
 @compiled
 def drop(s: Root, row: int) -> None:
     """Stop working on a job whose client has gone."""
-    pod, inside = attempts(s)[row].pod, attempts(s)[row].inside
+    a = attempts(s)[row]
+    pod, inside = a.pod, a.inside
     _unlink_job(s, pod, row)
     if s[DISCIPLINE] == WORKERS:
         if inside == WAITING:
             _unlink_waiting(s, pod, row)
         else:
             if inside == WORKING:
-                burn(s, pod, -attempts(s)[row].cores)
+                burn(s, pod, -a.cores)
             _make_room(s, pod)
     elif inside == WORKING:
         _advance(s, pod)
@@ -179,14 +192,15 @@ def drop(s: Root, row: int) -> None:
 @compiled
 def stop(s: Root, pod: int) -> None:
     """SIGKILL: it burns nothing and listens to nobody; its jobs are the caller's business."""
+    p = pods(s)[pod]
     burn(s, pod, 0.0)
-    pods(s)[pod].busy_cores = 0.0
-    pods(s)[pod].alive = 0
-    pods(s)[pod].version += 1
-    pods(s)[pod].first_waiting = pods(s)[pod].last_waiting = -1
-    while pods(s)[pod].root >= 0:
+    p.busy_cores = 0.0
+    p.alive = 0
+    p.version += 1
+    p.first_waiting = p.last_waiting = -1
+    while p.root >= 0:
         _forget_first(s, pod)
-    pods(s)[pod].burning = 0
+    p.burning = 0
 
 
 @compiled
@@ -225,7 +239,8 @@ def _meld(s: Root, a: int, b: int) -> int:
 @compiled
 def _forget_first(s: Root, pod: int) -> None:
     """Take the root out: its children are melded in pairs, then from the last pair to the first."""
-    root = pods(s)[pod].root
+    p = pods(s)[pod]
+    root = p.root
     rest, pairs = attempts(s)[root].child, -1
     while rest >= 0:
         one = rest
@@ -243,65 +258,71 @@ def _forget_first(s: Root, pod: int) -> None:
         attempts(s)[pairs].sibling = -1
         new = _meld(s, pairs, new)
         pairs = following
-    pods(s)[pod].root = new
+    p.root = new
     release_row(s, root)
 
 
 @inlined
 def _rate(s: Root, pod: int) -> float:
     """Cores each burning request gets."""
-    return min(1.0, pods(s)[pod].limit_cores / max(1, pods(s)[pod].burning))
+    p = pods(s)[pod]
+    return min(1.0, p.limit_cores / max(1, p.burning))
 
 
 @inlined
 def _advance(s: Root, pod: int) -> None:
-    pods(s)[pod].virtual_s += _rate(s, pod) * (real(s)[NOW_S] - pods(s)[pod].updated_s)
-    pods(s)[pod].updated_s = real(s)[NOW_S]
+    p = pods(s)[pod]
+    p.virtual_s += _rate(s, pod) * (real(s)[NOW_S] - p.updated_s)
+    p.updated_s = real(s)[NOW_S]
 
 
 @compiled
 def _start_burning(s: Root, pod: int, row: int) -> None:
+    p = pods(s)[pod]
+    a = attempts(s)[row]
     _advance(s, pod)
     factor = _factor(s, pod)
-    pods(s)[pod].order += 1
-    attempts(s)[row].order = pods(s)[pod].order
-    attempts(s)[row].factor = factor
-    attempts(s)[row].finish_v = pods(s)[pod].virtual_s + kinds(s)[attempts(s)[row].kind].cpu_s * factor
-    attempts(s)[row].child = attempts(s)[row].sibling = -1
-    attempts(s)[row].inside = WORKING
-    attempts(s)[row].holds += 1  # the heap's own
-    pods(s)[pod].root = _meld(s, pods(s)[pod].root, row)
-    pods(s)[pod].burning += 1
+    p.order += 1
+    a.order = p.order
+    a.factor = factor
+    a.finish_v = p.virtual_s + kinds(s)[a.kind].cpu_s * factor
+    a.child = a.sibling = -1
+    a.inside = WORKING
+    a.holds += 1  # the heap's own
+    p.root = _meld(s, p.root, row)
+    p.burning += 1
     _plan_next(s, pod)
 
 
 @compiled
 def _plan_next(s: Root, pod: int) -> None:
     """Meter at the new rate, and come back when the next CPU part is done."""
-    pods(s)[pod].version += 1
-    burning = pods(s)[pod].burning
-    burn(s, pod, _rate(s, pod) * burning - pods(s)[pod].busy_cores)
-    while pods(s)[pod].root >= 0 and attempts(s)[pods(s)[pod].root].inside != WORKING:
+    p = pods(s)[pod]
+    p.version += 1
+    burning = p.burning
+    burn(s, pod, _rate(s, pod) * burning - p.busy_cores)
+    while p.root >= 0 and attempts(s)[p.root].inside != WORKING:
         _forget_first(s, pod)  # dropped meanwhile
     if burning > 0:
-        left_s = max(0.0, attempts(s)[pods(s)[pod].root].finish_v - pods(s)[pod].virtual_s) / _rate(s, pod)
-        schedule(s, real(s)[NOW_S] + left_s, CPU_DONE, pod, pods(s)[pod].version)
+        left_s = max(0.0, attempts(s)[p.root].finish_v - p.virtual_s) / _rate(s, pod)
+        schedule(s, real(s)[NOW_S] + left_s, CPU_DONE, pod, p.version)
 
 
 @compiled
 def cpu_done(s: Root, pod: int, version: int) -> None:
     """The CPU part of the first is done, and of all that are even with it."""
-    if version != pods(s)[pod].version or not pods(s)[pod].alive:
+    p = pods(s)[pod]
+    if version != p.version or not p.alive:
         return
     _advance(s, pod)
-    pods(s)[pod].virtual_s = max(pods(s)[pod].virtual_s, attempts(s)[pods(s)[pod].root].finish_v)
-    while pods(s)[pod].root >= 0:
-        row = pods(s)[pod].root
+    p.virtual_s = max(p.virtual_s, attempts(s)[p.root].finish_v)
+    while p.root >= 0:
+        row = p.root
         if attempts(s)[row].inside == WORKING:
-            if attempts(s)[row].finish_v > pods(s)[pod].virtual_s:
+            if attempts(s)[row].finish_v > p.virtual_s:
                 break
             attempts(s)[row].inside = RESTING
-            pods(s)[pod].burning -= 1
+            p.burning -= 1
             wait_s = (
                 max(0.0, attempts(s)[row].service_s - kinds(s)[attempts(s)[row].kind].cpu_s) * attempts(s)[row].factor
             )
@@ -313,7 +334,8 @@ def cpu_done(s: Root, pod: int, version: int) -> None:
 @compiled
 def rest_done(s: Root, row: int) -> bool:
     """The waiting part is over; False when the job is no longer there."""
-    if attempts(s)[row].inside != RESTING:
+    a = attempts(s)[row]
+    if a.inside != RESTING:
         return False
-    attempts(s)[row].inside = CALLING
+    a.inside = CALLING
     return True
