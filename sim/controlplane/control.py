@@ -58,7 +58,7 @@ def start(
     for replica_set in sets:
         replica_set.begin(cluster.replicas[replica_set.deployment.name])
 
-    metrics = Metrics(plane)
+    metrics = Metrics(plane, [metric for _, spec in cluster.autoscalers for metric in spec.metrics])
     zone = ZoneOutage(clock, api, scheduler, checks, zones[0], sets)
     Troublemaker(clock, plane, sets, api=api, metrics=metrics, zone=zone).plan(scenario.disturbances)
     by_name = {replica_set.deployment.name: replica_set for replica_set in sets}

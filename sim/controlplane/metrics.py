@@ -7,14 +7,17 @@ for metrics of type Pods, that the pod accepted), `matchday_queue_length` (waiti
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from balancer.policy.hpa import PodSample, Sample
+from balancer.policy.hpa import Metric, PodSample, Sample
 from balancer.policy.podview import Reading, Readings, next_readings, pod_sample
 from sim.controlplane.deployment import ReplicaSet
 from sim.controlplane.replica import Replica
 from sim.plane import Plane
+
+REQUESTS, QUEUE, IN_FLIGHT = "matchday_requests_per_second", "matchday_queue_length", "matchday_in_flight"
+_NOTHING: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True)
@@ -28,31 +31,32 @@ class Count:
 
     def values(self, before: Count | None) -> dict[str, int]:
         """Metrics in milli-units; a rate needs the scrape before."""
-        values = {"matchday_in_flight": 1000 * self.in_flight}
+        values = {IN_FLIGHT: 1000 * self.in_flight}
         if self.queued is not None:
-            values["matchday_queue_length"] = 1000 * self.queued
+            values[QUEUE] = 1000 * self.queued
         if before is not None:
             rate_rps = (self.requests - before.requests) / (self.at_s - before.at_s)
-            values["matchday_requests_per_second"] = round(1000 * rate_rps)
+            values[REQUESTS] = round(1000 * rate_rps)
         return values
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """A pod in the last scrape that found it."""
-
-    readings: Readings
-    count: Count
-    before: Count | None
+Counts = tuple[Count, Count | None]
+"""What the last scrape found, and the one before."""
 
 
 class Metrics:
-    """The last two readings of everything that can be scraped; what one scrape misses is forgotten."""
+    """The last two readings of everything that can be scraped; what one scrape misses is forgotten.
 
-    def __init__(self, plane: Plane) -> None:
+    What none of the metrics `asked` needs is not read at all.
+    """
+
+    def __init__(self, plane: Plane, asked: Iterable[Metric]) -> None:
         self._plane = plane
-        self._pods: dict[str, _Seen] = {}
-        self._deployments: dict[str, tuple[Count, Count | None]] = {}
+        names = {metric.name for metric in asked}
+        self._reads_cpu, self._counts = "cpu" in names, bool(names & {REQUESTS, QUEUE, IN_FLIGHT})
+        self._cpu: dict[str, Readings] = {}
+        self._pods: dict[str, Counts] = {}
+        self._deployments: dict[str, Counts] = {}
         self._outages = 0
 
     def begin_outage(self) -> None:
@@ -65,23 +69,24 @@ class Metrics:
 
     def scrape(self, sets: Sequence[ReplicaSet], now_s: float) -> None:
         """Read these Deployments and every pod of theirs that runs and can be reached."""
-        pods, deployments = {}, {}
-        for replica_set in () if self._outages else sets:
-            in_flight = 0
-            for replica in replica_set.replicas:
-                if replica.alive and replica.reachable:
-                    pods[replica.name] = self._read(replica, now_s)
-                    in_flight += pods[replica.name].count.in_flight
-            name = replica_set.deployment.name
-            count = Count(now_s, self._plane.arrived(name), in_flight, self._plane.queued(name))
-            deployments[name] = (count, self._deployments.get(name, (None,))[0])
-        self._pods, self._deployments = pods, deployments
+        if self._outages:
+            self._cpu, self._pods, self._deployments = {}, {}, {}
+            return
+        running = [[r for r in each.replicas if r.alive and r.reachable] for each in sets]
+        if self._reads_cpu:
+            self._cpu = {replica.name: self._next_readings(replica, now_s) for pods in running for replica in pods}
+        if self._counts:
+            last, self._pods = self._pods, {}
+            for pods in running:
+                self._pods |= {replica.name: self._count(replica, last, now_s) for replica in pods}
+            self._deployments = {
+                each.deployment.name: self._count_all(each.deployment.name, pods, now_s)
+                for each, pods in zip(sets, running, strict=True)
+            }
 
     def sample(self, replica_set: ReplicaSet) -> Sample:
         """What an HPA of this Deployment reads now."""
-        name = replica_set.deployment.name
-        seen = None if self._outages else self._deployments.get(name)
-        values = seen[0].values(seen[1]) if seen else {}
+        values = self._values(self._deployments.get(replica_set.deployment.name))
         return Sample(
             spec_replicas=replica_set.desired,
             status_replicas=len(replica_set.active),
@@ -90,22 +95,34 @@ class Metrics:
             object=values,
         )
 
-    def _read(self, replica: Replica, now_s: float) -> _Seen:
-        pod, before = replica.pod, self._pods.get(replica.name)
-        assert pod is not None
-        readings = next_readings(before.readings if before else None, Reading(now_s, pod.cpu_used_s()))
-        return _Seen(readings, Count(now_s, pod.accepted, pod.in_flight), before.count if before else None)
+    def _next_readings(self, replica: Replica, now_s: float) -> Readings:
+        assert replica.pod is not None
+        return next_readings(self._cpu.get(replica.name), Reading(now_s, replica.pod.cpu_used_s()))
+
+    def _count(self, replica: Replica, last: Mapping[str, Counts], now_s: float) -> Counts:
+        assert replica.pod is not None
+        count = Count(now_s, replica.pod.accepted, replica.pod.in_flight)
+        return count, last[replica.name][0] if replica.name in last else None
+
+    def _count_all(self, name: str, pods: Sequence[Replica], now_s: float) -> Counts:
+        in_flight = sum(self._pods[replica.name][0].in_flight for replica in pods)
+        count = Count(now_s, self._plane.arrived(name), in_flight, self._plane.queued(name))
+        return count, self._deployments[name][0] if name in self._deployments else None
+
+    def _values(self, counts: Counts | None) -> Mapping[str, int]:
+        return _NOTHING if counts is None or self._outages else counts[0].values(counts[1])
 
     def _pod(self, replica: Replica) -> PodSample:
-        seen = None if self._outages else self._pods.get(replica.name)
-        values: Mapping[str, int] = seen.count.values(seen.before) if seen else {}
         sample = pod_sample(
             replica.name,
             started_s=replica.started_s,
             ready_since_s=replica.ready_since_s,
             deleting=replica.deleting,
             cpu_request_milli=replica.owner.cpu_request_milli,
-            readings=seen.readings if seen else None,
+            readings=None if self._outages else self._cpu.get(replica.name),
         )
-        since_s = sample.ready_since_s if replica.unready_since_s is None else replica.unready_since_s
-        return replace(sample, metrics=values, ready_since_s=since_s)
+        if self._counts:
+            sample = replace(sample, metrics=self._values(self._pods.get(replica.name)))
+        if replica.unready_since_s is not None:
+            sample = replace(sample, ready_since_s=replica.unready_since_s)
+        return sample

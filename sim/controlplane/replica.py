@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from balancer.policy.objects import Deployment, Probe
 from balancer.policy.podview import deletion_rank
@@ -16,6 +16,7 @@ from sim.plane import PodHandle
 class Replica:
     """One pod of a Deployment. Times are seconds, None until the moment has come.
 
+    name             unique in the replication
     ordinal          the how many-th pod of its Deployment, from 0
     generation       of the Deployment's template; a rolling update replaces older ones
     answers          its kubelet has found it ready
@@ -36,11 +37,10 @@ class Replica:
     unready_since_s: float | None = None
     in_rotation: bool = False
     deleting: bool = False
+    name: str = field(init=False)
 
-    @property
-    def name(self) -> str:
-        """Unique in the replication."""
-        return f"{self.owner.name}-{self.ordinal + 1}"
+    def __post_init__(self) -> None:
+        self.name = f"{self.owner.name}-{self.ordinal + 1}"
 
     @property
     def cpu_request_milli(self) -> int:

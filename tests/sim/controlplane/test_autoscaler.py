@@ -29,8 +29,9 @@ class Scaled:
         self.plane = self.bench.plane
         for pod in self.plane.pods.values():
             pod.burn(cores)
-        self.metrics = Metrics(self.plane)
-        autoscaler = Autoscaler(HpaSpec(1, most, metrics or (CPU_50,), behavior), self.bench.pods, self.metrics)
+        spec = HpaSpec(1, most, metrics or (CPU_50,), behavior)
+        self.metrics = Metrics(self.plane, spec.metrics)
+        autoscaler = Autoscaler(spec, self.bench.pods, self.metrics)
         self.bench.clock.process(scrape_loop(self.bench.clock, self.metrics, self.bench.sets, resolution_s))
         self.bench.clock.process(sync_loop(self.bench.clock, self.bench.api, [autoscaler], 5.0))
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from balancer.policy.hpa import Metric
 from scenarios.schema import Disturbance, Nodes
 from sim.controlplane.disturbances import Troublemaker
 from sim.controlplane.metrics import Metrics
@@ -18,7 +19,7 @@ class Troubled(Bench):
 
     def __init__(self, *disturbances: dict[str, Any], nodes: Nodes | None = None) -> None:
         super().__init__("one", "two", lags=AT_ONCE, nodes=nodes)
-        self.metrics = Metrics(self.plane)
+        self.metrics = Metrics(self.plane, [Metric("External", "matchday_in_flight")])
         self.begin(2)
         maker = Troublemaker(
             self.clock, self.plane, self.sets, api=self.api, metrics=self.metrics, zone=self.zone

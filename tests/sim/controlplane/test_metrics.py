@@ -1,22 +1,25 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from balancer.policy.hpa import PodSample
+from balancer.policy.hpa import Metric, PodSample
 from scenarios.schema import Nodes
 from sim.controlplane.metrics import Metrics
 from tests.sim.controlplane.conftest import Bench
+
+ALL = (Metric("Resource", "cpu"), Metric("External", "matchday_in_flight"))
 
 
 class Scraped:
     """A Deployment and what is known of it; `at` scrapes at these times."""
 
-    def __init__(self, *names: str, pods: int = 1, **words: Any) -> None:
+    def __init__(self, *names: str, pods: int = 1, asked: Sequence[Metric] = ALL, **words: Any) -> None:
         self.bench = Bench(*names, **words).begin(pods)
         self.plane = self.bench.plane
-        self.metrics = Metrics(self.plane)
+        self.metrics = Metrics(self.plane, asked)
 
     def at(self, *times_s: float) -> Scraped:
         for time_s in times_s:
@@ -140,3 +143,12 @@ def test_after_a_failed_scrape_a_usage_needs_two_again(scrapes_s: tuple[float, .
     scraped.at(10.0)
     scraped.metrics.end_outage()
     assert scraped.at(*scrapes_s).pod().cpu_usage_milli == usage
+
+
+def test_what_no_autoscaler_asks_for_is_not_read() -> None:
+    scraped = Scraped(asked=ALL[:1]).at(0.0, 5.0)
+    assert scraped.metrics.sample(scraped.bench.pods).external == {}
+    assert scraped.pod().cpu_usage_milli == 0
+    scraped = Scraped(asked=ALL[1:]).at(0.0, 5.0)
+    assert scraped.pod().cpu_usage_milli is None
+    assert scraped.metrics.sample(scraped.bench.pods).external["matchday_in_flight"] == 0
