@@ -1,10 +1,11 @@
 """HAProxy's own health checks: each proxy probes each of its servers, and believes itself.
 
-A server is checked every `interval_s`, from a phase of its own. While all is well no check can change anything, so
+A check starts `interval_s` after the one before it has ended. While all is well no check can change anything, so
 they are only played out from the moment a pod turns bad (or good again) until every proxy knows. A check is
-decided by the pod's state when it starts: a dead pod refuses it at once, one that cannot be reached lets it hang.
-Source: HAProxy 2.8, check.c and server.c (rise, fall), configuration.txt (`inter`; a check's time-out is the
-smaller of `inter` and `timeout connect`).
+decided by the pod's state when it starts: a dead pod refuses it at once, one that cannot be reached lets it hang
+for `interval_s` (a shorter `timeout connect` does not matter, for our configuration has no `timeout check`), so that
+it is checked half as often. Source: HAProxy, check.c, process_chk_conn; and measured with 2.8.25, a full backlog
+and `inter 1s fall 3`: DOWN 5.0 s after the first failing check began.
 """
 
 from __future__ import annotations
@@ -24,10 +25,9 @@ _MOST_PROXIES = 64
 
 @dataclass(frozen=True)
 class CheckPlan:
-    """How a Deployment's servers are checked. `phases` are uniform numbers; seconds; counts of checks in a row."""
+    """How a Deployment's servers are checked. `phases` are uniform numbers; `fall` and `rise` count checks in a row."""
 
     interval_s: float
-    timeout_s: float
     fall: int
     rise: int
     phases: Sequence
@@ -35,11 +35,12 @@ class CheckPlan:
 
 @dataclass(eq=False)
 class _Watch:
-    """What one proxy makes of one server."""
+    """What one proxy makes of one server: the next check starts at `due_s`, and more every `cycle_s`."""
 
     replica: Replica
     proxy: int
-    phase_s: float
+    due_s: float
+    cycle_s: float
     up: bool = True
     good: int = 0
     bad: int = 0
@@ -65,7 +66,8 @@ class Checks:
         for watch in self._watches[replica]:
             if not watch.checking:
                 watch.checking = True
-                self._check_from(plan, watch, max(0, math.ceil((self._clock.now - watch.phase_s) / plan.interval_s)))
+                watch.due_s += watch.cycle_s * max(0, math.ceil((self._clock.now - watch.due_s) / watch.cycle_s))
+                self._plan_next(plan, watch)
 
     def forget(self, replica: Replica) -> None:
         """Its servers are gone."""
@@ -74,28 +76,27 @@ class Checks:
 
     def _watch(self, plan: CheckPlan, replica: Replica, proxy: int) -> _Watch:
         phase_s = plan.interval_s * plan.phases[replica.ordinal * _MOST_PROXIES + proxy]
-        return _Watch(replica, proxy, phase_s)
+        return _Watch(replica, proxy, phase_s, plan.interval_s)
 
-    def _check_from(self, plan: CheckPlan, watch: _Watch, k: int) -> None:
-        self._clock.at(watch.phase_s + k * plan.interval_s, lambda: self._check(plan, watch, k))
+    def _plan_next(self, plan: CheckPlan, watch: _Watch) -> None:
+        self._clock.at(watch.due_s, lambda: self._check(plan, watch))
 
-    def _check(self, plan: CheckPlan, watch: _Watch, k: int) -> None:
+    def _check(self, plan: CheckPlan, watch: _Watch) -> None:
         if watch.forgotten:
             return
-        replica = watch.replica
-        is_good = replica.alive and replica.reachable
+        hangs, is_good = not watch.replica.reachable, watch.replica.alive and watch.replica.reachable
         if is_good:
             self._passed(plan, watch)
-        elif replica.reachable:
-            self._failed(plan, watch)
+        elif hangs:
+            self._clock.at(watch.due_s + plan.interval_s, lambda: self._failed(plan, watch))
         else:
-            next_s = watch.phase_s + (k + 1) * plan.interval_s
-            lost_s = min(self._clock.now + plan.timeout_s, next_s)
-            self._clock.at(lost_s, lambda: self._failed(plan, watch))
+            self._failed(plan, watch)
+        watch.cycle_s = 2 * plan.interval_s if hangs else plan.interval_s
+        watch.due_s += watch.cycle_s
         if watch.up == is_good:
             watch.checking = False
         else:
-            self._check_from(plan, watch, k + 1)
+            self._plan_next(plan, watch)
 
     def _passed(self, plan: CheckPlan, watch: _Watch) -> None:
         watch.bad, watch.good = 0, watch.good + 1
@@ -119,11 +120,9 @@ def check_plans(cluster: Cluster, streams: Streams) -> dict[str, CheckPlan]:
     plans: dict[str, CheckPlan] = {}
     for part, deployment in enumerate(cluster.deployments):
         for backend in cluster.config.backends:
-            settings = backend.settings
-            if cluster.deployment_of[backend.name] == deployment.name and settings.check.enabled:
-                check = settings.check
-                timeout_s = min(check.interval_s, settings.timeouts.connect_s)
+            check = backend.settings.check
+            if cluster.deployment_of[backend.name] == deployment.name and check.enabled:
                 phases = Sequence(streams.generator("checks", part), lambda u: u)
-                plans[deployment.name] = CheckPlan(check.interval_s, timeout_s, check.fall, check.rise, phases)
+                plans[deployment.name] = CheckPlan(check.interval_s, check.fall, check.rise, phases)
                 break
     return plans

@@ -184,7 +184,4 @@ def a_deployment(name: str = "live", **words: Any) -> Deployment:
         "namespace": "default", "replicas": 2, "selector": {}, "pod_labels": {}, "ports": {}, "first_port": 1,
         "cpu_request_milli": 100, "cpu_limit_milli": None, "readiness": Probe(period_s=1),
     }  # fmt: skip
-    strategy = {"max_surge": words.pop("max_surge", "25%"), "max_unavailable": words.pop("max_unavailable", "25%")}
-    deployment = Deployment(name=name, **(plain | words))
-    deployment.__dict__.update(strategy)  # until the field exists
-    return deployment
+    return Deployment(name=name, **(plain | words))
