@@ -46,7 +46,7 @@ TURN_AROUND_S = 1.0
 class Server:
     """One pod in one backend: `served` requests hold a slot, those in `queue` wait for one of its own.
 
-    `maxconn` and `minconn` are this proxy's share; `joined_s` is when it began to start slowly, None otherwise.
+    `maxconn`, `minconn` and `maxqueue` are this proxy's share; `joined_s` is when it began to start slowly, None otherwise.
     """
 
     __slots__ = (
@@ -55,6 +55,7 @@ class Server:
         "id",
         "joined_s",
         "maxconn",
+        "maxqueue",
         "minconn",
         "pod",
         "queue",
@@ -63,8 +64,11 @@ class Server:
         "weight",
     )
 
-    def __init__(self, pod: Pod, id_: int, maxconn: int = 0, weight: int = 100, minconn: int = 0) -> None:
+    def __init__(
+        self, pod: Pod, id_: int, maxconn: int = 0, weight: int = 100, minconn: int = 0, maxqueue: int = 0
+    ) -> None:
         self.pod, self.id, self.maxconn, self.minconn, self.weight = pod, id_, maxconn, minconn, weight
+        self.maxqueue = maxqueue
         self.eweight = weight * WEIGHT_SCALE
         self.served = 0
         self.queue: Queue = OrderedDict()
@@ -76,11 +80,6 @@ class Server:
     def queued(self) -> int:
         """Requests waiting for this very server."""
         return len(self.queue)
-
-    @property
-    def maxqueue(self) -> int:
-        """How many may; 0 is no bound."""
-        return self.backend.settings.pod_maxqueue if self.backend else 0
 
     @property
     def limit(self) -> int:

@@ -10,6 +10,7 @@ from itertools import count
 from typing import Generic, Protocol, TypeVar
 
 from balancer.policy.config import Backend as BackendConfig
+from balancer.policy.desired import share
 from sim.cluster import Cluster
 
 
@@ -86,11 +87,10 @@ class Fleet(Generic[P]):
         """Backends whose pods are this Deployment's."""
         return [name for name, owner in self.cluster.deployment_of.items() if owner == deployment]
 
-    def share(self, backend: str) -> tuple[int, int]:
-        """(maxconn, minconn) of a pod at one proxy: the pod's divided by the proxies, but never down to 0 = unlimited."""
+    def shares(self, backend: str) -> tuple[int, int]:
+        """(maxconn, minconn) of a pod at one proxy."""
         settings = self._backend(backend).settings
-        maxconn = max(1, settings.pod_maxconn // self.proxies) if settings.pod_maxconn else 0
-        minconn = max(1, settings.pod_minconn // self.proxies) if settings.pod_minconn else 0
+        maxconn, minconn = share(settings.pod_maxconn, self.proxies), share(settings.pod_minconn, self.proxies)
         return maxconn, min(minconn, maxconn)
 
     def _start_process(self, proxy: int) -> None:

@@ -257,7 +257,7 @@ class KernelPlane(Fleet[KernelPod]):
         row = self.memory.seats[seat]
         row["group"], row["pod"], row["id"] = group, pod.row, id_
         row["weight"] = self.cluster.weight_of(pod.row)
-        row["maxconn"], row["minconn"] = self.share(backend)
+        row["maxconn"], row["minconn"] = self.shares(backend)
         row["head"] = row["tail"] = row["tree"] = -1
         self._seat_of[group, pod.row] = seat
         return seat

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from balancer.policy.config import Backend, BackendSettings, ProxyConfig
+from balancer.policy.desired import share
 from balancer.policy.routing import match
 from scenarios.errors import ScenarioError
 from scenarios.schema import Scenario
@@ -67,7 +68,7 @@ def new_memory(
     denied: list[Any] = []
     limiters = 0
     for row, backend in zip(backend_table, backends, strict=True):
-        _fill_backend(row, backend)
+        _fill_backend(row, backend, cluster.proxies)
         row["denier"] = row["limiter"] = -1
         if backend.settings.allow or backend.settings.deny:
             row["denier"] = len(denied)
@@ -158,7 +159,7 @@ def _backend_row(config: ProxyConfig, row_of: dict[str, int], kind: Kind, key: i
     return -1 if name is None else row_of[name]
 
 
-def _fill_backend(row: Any, backend: Backend) -> None:
+def _fill_backend(row: Any, backend: Backend, proxies: int) -> None:
     settings = backend.settings
     balance = settings.balance
     if balance.algorithm in _HASHES:
@@ -168,7 +169,7 @@ def _fill_backend(row: Any, backend: Backend) -> None:
         row["algorithm"] = _ALGORITHMS[balance.algorithm]
     row["draws"], row["balance_factor"] = balance.draws, balance.hash_balance_factor
     row["queue_means_full"] = balance.algorithm in {"roundrobin", "static-rr", "first"}
-    row["retries"], row["maxqueue"] = settings.retries, settings.pod_maxqueue
+    row["retries"], row["maxqueue"] = settings.retries, share(settings.pod_maxqueue, proxies)
     row["fullconn"], row["slowstart_s"] = settings.fullconn, math.ceil(settings.slowstart_s)
     row["scan"] = settings.pod_minconn > 0 or settings.slowstart_s > 0
     row["queue_timeout_s"], row["server_timeout_s"] = settings.timeouts.queue_s, settings.timeouts.server_s

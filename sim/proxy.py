@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Address
 
+from balancer.policy.desired import share
 from scenarios.schema import Scenario
 from sim.backend import Attempt, Backend, Observer, Server
 from sim.clock import Clock
@@ -109,8 +110,9 @@ class Proxies(Fleet[Pod]):
         process = self._running[proxy]
         server = process.servers.get((backend, pod.name))
         if server is None:
-            maxconn, minconn = self.share(backend)
-            server = Server(pod, id_, maxconn, self.cluster.weight_of(self._ordinal[pod.name]), minconn)
+            maxconn, minconn = self.shares(backend)
+            maxqueue = share(self._backend(backend).settings.pod_maxqueue, self.proxies)
+            server = Server(pod, id_, maxconn, self.cluster.weight_of(self._ordinal[pod.name]), minconn, maxqueue)
             process.servers[backend, pod.name] = server
         process.backends[backend].add(server, slowly=slowly)
 

@@ -121,6 +121,8 @@ def _backend(backend: Backend) -> Iterator[str]:
     yield f"backend {name(backend.name)}"
     yield from _balance(settings.balance)
     yield f"    retries {settings.retries}"
+    if settings.fullconn:
+        yield f"    fullconn {settings.fullconn}"
     yield f"    timeout queue {milliseconds(settings.timeouts.queue_s)}"
     yield f"    timeout connect {milliseconds(settings.timeouts.connect_s)}"
     yield f"    timeout server {milliseconds(settings.timeouts.server_s)}"

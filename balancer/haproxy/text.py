@@ -70,6 +70,12 @@ def server_options(server: Server, check: HealthCheck) -> str:
     words = [f"id {server.id}", f"weight {server.weight}"]
     if server.maxconn:
         words.append(f"maxconn {server.maxconn}")
+    if server.minconn:
+        words.append(f"minconn {server.minconn}")
+    if server.maxqueue:
+        words.append(f"maxqueue {server.maxqueue}")
+    if server.slowstart_s:
+        words.append(f"slowstart {milliseconds(server.slowstart_s)}")
     if check.enabled:
         words.append(f"check inter {milliseconds(check.interval_s)} fall {check.fall} rise {check.rise}")
     return " ".join(words)

@@ -99,6 +99,10 @@ VOCABULARY: Mapping[str, Word] = {
     "hash-type": _balance("consistent", values.consistent, "`consistent` (default) or `map-based`"),
     "hash-balance-factor": _balance("hash_balance_factor", values.balance_factor, "cap on a hashed server's load, %"),
     "pod-maxconn": _setting("pod_maxconn", values.whole(1, 1_000_000), "requests a pod gets at once, from all proxies"),
+    "pod-minconn": _setting("pod_minconn", values.whole(1, 1_000_000), "requests a pod gets at once while all is calm"),
+    "fullconn": _setting("fullconn", values.whole(1, 10_000_000), "requests at which a pod gets its whole pod-maxconn"),
+    "pod-maxqueue": _setting("pod_maxqueue", values.whole(1, 1_000_000), "requests that may wait for one pod, from all proxies"),
+    "slow-start": _setting("slowstart_s", values.duration_s, "how long a new pod takes to get its whole share"),
     "timeout-queue": _timeout("queue", "how long a request waits for a free pod before a 503"),
     "timeout-connect": _timeout("connect", "how long a connection to a pod may take"),
     "timeout-server": _timeout("server", "how long a pod may be silent before a 504"),
@@ -138,6 +142,8 @@ def settings_from(layers: Sequence[Layer]) -> tuple[BackendSettings, tuple[Probl
                 settings = VOCABULARY[word].apply(settings, value)
                 break
     problems += _idle(settings, layers)
+    if settings.pod_minconn and not (settings.fullconn and settings.pod_maxconn):
+        settings = replace(settings, pod_minconn=0)  # HAProxy would make up a fullconn of its own
     if settings.rate_limit is not None and settings.rate_limit.requests == 0:
         settings = replace(settings, rate_limit=None)
     return settings, tuple(problems)
@@ -170,6 +176,10 @@ def _idle(settings: BackendSettings, layers: Sequence[Layer]) -> Iterator[Proble
         for word, (name, _) in layer.words.items():
             if word.startswith("rate-limit-") and word in VOCABULARY and limit is not None and not limit.requests:
                 yield layer.problem(name, "beside `rate-limit-requests`, without which nothing is limited")
+            if word == "pod-minconn" and not (settings.fullconn and settings.pod_maxconn):
+                yield layer.problem(name, "beside `pod-maxconn` and `fullconn`, without which it says nothing")
+            if word == "fullconn" and not settings.pod_minconn:
+                yield layer.problem(name, "beside `pod-minconn`, without which it says nothing")
             if word in {"hash-type", "hash-balance-factor"} and not hashed:
                 yield layer.problem(name, "beside a `load-balance` that hashes: source, uri, hdr or url_param")
             if word == "hash-balance-factor" and hashed and not balance.consistent:

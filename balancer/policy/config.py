@@ -79,7 +79,10 @@ class Header:
 
 @dataclass(frozen=True)
 class Server:
-    """One pod in one backend. `maxconn` 0 means unlimited; `id` is HAProxy's explicit server id (>= 1)."""
+    """One pod in one backend. `maxconn` 0 means unlimited; `id` is HAProxy's explicit server id (>= 1).
+
+    `minconn`, `maxqueue` and `slowstart_s` 0 mean not set.
+    """
 
     name: str
     id: int
@@ -88,11 +91,18 @@ class Server:
     maxconn: int = 0
     weight: int = 100
     state: ServerState = "ready"
+    minconn: int = 0
+    maxqueue: int = 0
+    slowstart_s: float = 0.0
 
 
 @dataclass(frozen=True)
 class BackendSettings:
-    """Everything annotations can say about a service. `pod_maxconn` is per pod over ALL proxies; 0 is unlimited."""
+    """Everything annotations can say about a service. `pod_maxconn` is per pod over ALL proxies; 0 is unlimited.
+
+    A pod's limit falls from `pod_maxconn` towards `pod_minconn` while its backend has less than `fullconn` requests;
+    at most `pod_maxqueue` wait for one pod; a new pod gets its share over `slowstart_s`. 0 is not set.
+    """
 
     balance: Balance = Balance()
     pod_maxconn: int = 0

@@ -70,15 +70,12 @@ def with_servers(
     """`frame` with a server for each endpoint.
 
     A server keeps the id it has in `current`; a new one gets the lowest that no server there has, so that hashing
-    stays put while pods come and go. A pod's maxconn is shared by `proxies`, rounded down, but never to 0, which
-    would be unlimited.
+    stays put while pods come and go. A pod's limits are shared by `proxies`, as `share` says.
     """
     known = {} if current is None else {backend.name: backend.servers for backend in current.backends}
     backends = []
     for backend in frame.backends:
-        pod_maxconn = backend.settings.pod_maxconn
-        maxconn = max(1, pod_maxconn // proxies) if pod_maxconn else 0
-        servers = _servers(endpoints.get(backend.name, ()), known.get(backend.name, ()), maxconn)
+        servers = _servers(endpoints.get(backend.name, ()), known.get(backend.name, ()), backend.settings, proxies)
         backends.append(replace(backend, servers=tuple(servers)))
     return replace(frame, backends=tuple(backends))
 
@@ -176,7 +173,14 @@ def _disagreements(use: _Use, ingresses: Sequence[Layer]) -> Iterator[Problem]:
                 yield layer.problem(name, f"the same in Ingresses {names}, whose requests share a backend")
 
 
-def _servers(endpoints: Sequence[Endpoint], known: Sequence[Server], maxconn: int) -> Iterator[Server]:
+def share(limit: int, proxies: int) -> int:
+    """One proxy's part of a pod's limit: rounded down, but never to 0, which would be unlimited; 0 stays 0."""
+    return max(1, limit // proxies) if limit else 0
+
+
+def _servers(
+    endpoints: Sequence[Endpoint], known: Sequence[Server], settings: BackendSettings, proxies: int
+) -> Iterator[Server]:
     ids = {server.name: server.id for server in known}
     taken = set(ids.values())
     free = (number for number in count(1) if number not in taken)
@@ -187,4 +191,14 @@ def _servers(endpoints: Sequence[Endpoint], known: Sequence[Server], maxconn: in
         seen.add(endpoint.name)
         number = ids[endpoint.name] if endpoint.name in ids else next(free)
         state: ServerState = "ready" if endpoint.serving else "drain"
-        yield Server(endpoint.name, number, endpoint.address, endpoint.port, maxconn, state=state)
+        yield Server(
+            endpoint.name,
+            number,
+            endpoint.address,
+            endpoint.port,
+            maxconn=share(settings.pod_maxconn, proxies),
+            state=state,
+            minconn=share(settings.pod_minconn, proxies),
+            maxqueue=share(settings.pod_maxqueue, proxies),
+            slowstart_s=settings.slowstart_s,
+        )

@@ -124,6 +124,7 @@ def _deployment(reader: Reader, document: Mapping[str, object], name: str, names
             probe = _probe(reader, container, (*path, "readinessProbe"))
     grace_s = reader.whole(pod, (*pod_path, "terminationGracePeriodSeconds"), 0, 86_400)
     cpu_limit = _sum(limits)
+    surge, unavailable = _rolling_update(reader, spec)
     return Deployment(
         name=name,
         namespace=namespace,
@@ -137,8 +138,30 @@ def _deployment(reader: Reader, document: Mapping[str, object], name: str, names
         cpu_limit_milli=cpu_limit,
         readiness=probe,
         termination_grace_s=30.0 if grace_s is None else float(grace_s),
+        max_surge=surge,
+        max_unavailable=unavailable,
         document=reader.document,
     )
+
+
+def _rolling_update(reader: Reader, spec: Mapping[str, object]) -> tuple[int | str, int | str]:
+    """(maxSurge, maxUnavailable); Recreate takes all old pods away first."""
+    path: Path = ("spec", "strategy")
+    strategy = reader.mapping(spec, path)
+    kind = reader.text(strategy, (*path, "type"))
+    if kind == "Recreate":
+        return 0, "100%"
+    if kind not in {None, "RollingUpdate"}:
+        reader.refuse((*path, "type"), kind, "RollingUpdate or Recreate")
+    path = (*path, "rollingUpdate")
+    body = reader.mapping(strategy, path)
+    surge = reader.pods_or_percent(body, (*path, "maxSurge"), 1000)
+    unavailable = reader.pods_or_percent(body, (*path, "maxUnavailable"), 100)
+    surge, unavailable = "25%" if surge is None else surge, "25%" if unavailable is None else unavailable
+    if {surge, unavailable} <= {0, "0%"}:
+        reader.refuse((*path, "maxUnavailable"), unavailable, "more than 0 where maxSurge is 0")
+        return "25%", "25%"
+    return surge, unavailable
 
 
 def _sum(amounts: list[int | None]) -> int | None:

@@ -40,7 +40,10 @@ class Probe:
 
 @dataclass(frozen=True)
 class Deployment:
-    """A Deployment. CPU in milli-cores summed over its containers; None where any container leaves it out."""
+    """A Deployment. CPU in milli-cores summed over its containers; None where any container leaves it out.
+
+    `max_surge` and `max_unavailable` of a rolling update are pods, or "N%" of the wanted ones.
+    """
 
     name: str
     namespace: str
@@ -53,6 +56,8 @@ class Deployment:
     cpu_limit_milli: int | None
     readiness: Probe | None
     termination_grace_s: float = 30.0
+    max_surge: int | str = "25%"
+    max_unavailable: int | str = "25%"
     document: int = 0
 
 

@@ -210,6 +210,8 @@ def _backend_reasons(before: Backend, after: Backend) -> Iterator[str]:
             yield f"backend {after.name}: {balance.algorithm} takes no servers at run time"
         if old is not None and old.id != server.id:
             yield f"backend {after.name}: the id of {server.name} changed"
+        if old is not None and (old.minconn, old.maxqueue) != (server.minconn, server.maxqueue):
+            yield f"backend {after.name}: the limits of {server.name} changed"
         if old is not None and old.weight != server.weight and balance.algorithm == "static-rr":
             yield f"backend {after.name}: {balance.algorithm} takes no weights at run time"
 

@@ -14,6 +14,7 @@ _QUANTITY = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))(n|u|m|k|M|G|T|Ki|Mi|Gi|T
 # Source: Kubernetes API conventions, resource.Quantity.
 _FACTORS = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 _FACTORS |= {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
+_MOST_PODS = 100_000
 _LARGEST = 1e15  # far beyond any cluster, and still exact in a float
 
 
@@ -110,6 +111,17 @@ class Reader:
             return value
         if value is not None:
             self.refuse(path, value, f"a whole number from {low} to {high}")
+        return None
+
+    def pods_or_percent(self, parent: Mapping[str, object], path: Path, most_percent: int) -> int | str | None:
+        """A number of pods, or "N%" with N up to `most_percent`."""
+        value = parent.get(str(path[-1]))
+        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,4}%", value, re.ASCII) and int(value[:-1]) <= most_percent:
+            return value
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_PODS:
+            return value
+        if value is not None:
+            self.refuse(path, value, f"a number of pods, or a percentage up to {most_percent}%, such as 25%")
         return None
 
     def port(self, parent: Mapping[str, object], path: Path) -> int | str | None:

@@ -106,7 +106,7 @@ class ReplicaSet:
         new = [replica.ready for replica in self.active if replica.generation == self._generation]
         old = [replica.ready for replica in self.active if replica.generation < self._generation]
         owner = self.deployment
-        surge, unavailable = allowance(owner.max_surge, owner.max_unavailable, self.desired) if old else (0, 0)
+        surge, unavailable = allowance(owner.max_surge, owner.max_unavailable, self.desired)
         return next_step(self.desired, surge, unavailable, Counts(len(new), sum(new), len(old), sum(old)))
 
     def _new(self) -> Replica:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from sim.dataplane.compiled import compiled, inlined, merged
 from sim.dataplane.events import limit, schedule
 from sim.dataplane.figures import count_area
+from sim.dataplane.limits import has_room, limit_of
 from sim.dataplane.memory import Root, attempts, backends, groups, kinds, pending, pods, real, seats
-from sim.dataplane.picks import has_room, joined, left, limit_of, moved, pick, queue_moved, reweighted
+from sim.dataplane.picks import joined, left, moved, pick, queue_moved, reweighted
 from sim.dataplane.pods import accept, drop
 from sim.dataplane.tables import (
     BACKEND_QUEUE,

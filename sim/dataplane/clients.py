@@ -23,8 +23,8 @@ from sim.dataplane.memory import (
     running,
     samples,
 )
-from sim.dataplane.picks import avalanche
 from sim.dataplane.pods import leave, release_row, tell_idle
+from sim.dataplane.rings import avalanche
 from sim.dataplane.tables import (
     ADDRESSES_AT,
     ARRIVE,

@@ -48,7 +48,8 @@ def _one_for_all_numbers(dispatcher: Any) -> Any:
     """Keep numba from compiling a function anew for each constant that it is called with."""
     template = dispatcher.get_call_template
     dispatcher.get_call_template = lambda args, kws: template(
-        tuple(map(unliteral, args)), {name: unliteral(kind) for name, kind in kws.items()}
+        tuple(map(unliteral, args)),
+        {name: unliteral(kind) for name, kind in kws.items()},  # type: ignore[no-untyped-call]
     )
     return dispatcher
 
