@@ -150,7 +150,13 @@ class World:
         cluster: dict[str, object] | None = None,
         startup: str = "2500ms",
         rate_limit: RateLimit | None = None,
+        weights: tuple[int, ...] = (),
+        maxqueue: int = 0,
+        users: dict[str, object] | None = None,
+        slowstart_s: float = 0.0,
+        routes: tuple[Route, ...] = (),
     ) -> None:
+        path = str((request or {}).get("path", "/"))
         behaviour = {"time": time or {"exponential": {"mean": "1s"}}, "cpu": cpu}
         self.scenario = Scenario.model_validate(
             {
@@ -159,9 +165,10 @@ class World:
                 "traffic": {
                     "phases": [{"name": "all", "duration": "1s", "rps": 1}],
                     "requests": [{"host": "h", "path": "/", "timeout": "10000s"} | (request or {})],
-                },
+                }
+                | ({"users": users} if users else {}),
                 "workload": {
-                    "paths": {"/": behaviour},
+                    "paths": {path: behaviour},
                     "startup": {"mean": startup},
                     "workers": workers,
                     "discipline": discipline,
@@ -174,6 +181,8 @@ class World:
         settings = BackendSettings(
             balance=balance if isinstance(balance, Balance) else Balance(balance),  # type: ignore[arg-type]
             pod_maxconn=maxconn,
+            pod_maxqueue=maxqueue,
+            slowstart_s=slowstart_s,
             timeouts=timeouts or Timeouts(queue_s=1e6, server_s=1e6),
             rate_limit=rate_limit,
         )
@@ -183,13 +192,17 @@ class World:
         )  # fmt: skip
         self.cluster = Cluster(
             config=ProxyConfig(
-                "127.0.0.1", 80, routes=(Route("h", "/", "Prefix", "live"),), backends=(Backend_("live", settings),)
+                "127.0.0.1",
+                80,
+                routes=(*routes, Route("h", "/", "Prefix", "live")),
+                backends=(Backend_("live", settings),),
             ),
             deployment_of={"live": "live"},
             deployments=(deployment,),
             replicas={"live": pods},
             autoscalers=(("live", hpa),) if hpa else (),
             addresses=("127.0.0.1",),
+            weights=weights,
         )
 
     def run(self, intended_s: Sequence[float] | NDArray[np.float64], seed: int = 1, until_s: float = 0.0) -> Run:
