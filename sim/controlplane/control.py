@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from scenarios.schema import Scenario
 from sim.clock import Clock
 from sim.cluster import Cluster
 from sim.controlplane.autoscaler import Autoscaler, scrape_loop, sync_loop
+from sim.controlplane.census import Census, Note
 from sim.controlplane.checks import Checks, check_plans
 from sim.controlplane.deployment import ReplicaSet
 from sim.controlplane.disturbances import Troublemaker
@@ -21,12 +20,6 @@ from sim.controlplane.zone import ZoneOutage
 from sim.plane import Plane
 from sim.streams import Sequence, Streams
 from sim.workload import Behaviour
-
-Note = Callable[[float, int, int, int], None]
-"""Told (now_s, desired, ready, in rotation), summed over Deployments, whenever a count may have changed.
-
-Only pods whose process runs are counted as ready or in rotation, whatever the API server or a proxy still believe.
-"""
 
 
 def start(
@@ -43,18 +36,13 @@ def start(
     zones, first_nodes = machines(nodes)
     scheduler = Scheduler(api, first_nodes)
     checks = Checks(clock, plane, check_plans(cluster, streams))
+    census = Census(clock, note)
     sets: list[ReplicaSet] = []
-
-    def changed() -> None:
-        alive = [replica for replica_set in sets for replica in replica_set.replicas if replica.alive]
-        desired = sum(replica_set.desired for replica_set in sets)
-        note(clock.now, desired, sum(r.ready for r in alive), sum(r.in_rotation for r in alive))
-
     for part, deployment in enumerate(cluster.deployments):
         lags = _lags(scenario, behaviour, streams, part)
         kubelet = Kubelet(clock, api, plane, deployment, lags, scenario.workload.cold)
-        rotation = Rotation(clock, api, plane, checks, lags.rotation, changed)
-        sets.append(ReplicaSet(clock, deployment, api, scheduler, kubelet, rotation, checks, changed))
+        rotation = Rotation(clock, api, plane, checks, census, lags.rotation)
+        sets.append(ReplicaSet(clock, deployment, api, scheduler, kubelet, rotation, checks, census))
     for replica_set in sets:
         replica_set.begin(cluster.replicas[replica_set.deployment.name])
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from balancer.policy.objects import Deployment
 from sim.clock import Clock
+from sim.controlplane.census import Census
 from sim.controlplane.checks import Checks
-from sim.controlplane.gate import Action, Gate
+from sim.controlplane.gate import Gate
 from sim.controlplane.kubelet import Kubelet
 from sim.controlplane.replica import Replica, deletion_order
 from sim.controlplane.rollout import Counts, Step, allowance, next_step
@@ -14,7 +15,7 @@ from sim.controlplane.scheduler import Scheduler
 
 
 class ReplicaSet:
-    """The pods of one Deployment. `changed` is called whenever a count may have changed."""
+    """The pods of one Deployment."""
 
     def __init__(
         self,
@@ -25,13 +26,13 @@ class ReplicaSet:
         kubelet: Kubelet,
         rotation: Rotation,
         checks: Checks,
-        changed: Action,
+        census: Census,
     ) -> None:
         self.clock, self.deployment = clock, deployment
         self.desired = 0
         self.replicas: list[Replica] = []
         self._api, self._scheduler, self._kubelet, self._rotation = api, scheduler, kubelet, rotation
-        self._checks, self._changed = checks, changed
+        self._checks, self._census = checks, census
         self._created = self._generation = 0
 
     @property
@@ -49,14 +50,13 @@ class ReplicaSet:
             self._kubelet.run_since_long(replica)
             self._rotation.bring_in(replica, new=False)
 
-        self.desired = replicas
+        self._want(replicas)
         for _ in range(replicas):
             self._scheduler.submit(self._new(), bound)
-        self._changed()
 
     def scale(self, desired: int) -> None:
         """From now on there should be so many pods."""
-        self.desired = desired
+        self._want(desired)
         self._reconcile()
 
     def roll_out(self) -> None:
@@ -68,8 +68,8 @@ class ReplicaSet:
         assert replica.pod is not None
         replica.pod.kill()
         self._checks.look(replica)
+        self._census.look(replica)
         self._kubelet.report(replica, lambda: self._lost(replica))
-        self._changed()
 
     def set_ready(self, replica: Replica, *, ready: bool) -> None:
         """A pod's node was found unreachable, or back."""
@@ -91,23 +91,31 @@ class ReplicaSet:
 
     def _act(self) -> None:
         while (step := self._next_step()) != Step():
-            active, now_s = self.active, self.clock.now
-            new = [replica for replica in active if replica.generation == self._generation]
-            old = deletion_order([replica for replica in active if replica.generation < self._generation], now_s)
-            old.sort(key=lambda replica: (replica.ready, replica.generation))
-            victims = deletion_order(new, now_s)[: step.delete_new] + old[: step.delete_old]
-            for replica in victims:
+            for replica in self._victims(step):
                 self._retire(replica)
             for _ in range(step.create):
                 self._scheduler.submit(self._new(), self._start)
-        self._changed()
 
     def _next_step(self) -> Step:
-        new = [replica.ready for replica in self.active if replica.generation == self._generation]
-        old = [replica.ready for replica in self.active if replica.generation < self._generation]
+        active = self.active
+        new = [replica.ready for replica in active if replica.generation == self._generation]
+        old = [replica.ready for replica in active if replica.generation < self._generation]
         owner = self.deployment
         surge, unavailable = allowance(owner.max_surge, owner.max_unavailable, self.desired)
         return next_step(self.desired, surge, unavailable, Counts(len(new), sum(new), len(old), sum(old)))
+
+    def _victims(self, step: Step) -> list[Replica]:
+        if step.create:
+            return []
+        ordered = deletion_order(self.active, self.clock.now)
+        new = [replica for replica in ordered if replica.generation == self._generation]
+        old = [replica for replica in ordered if replica.generation < self._generation]
+        old.sort(key=lambda replica: (replica.ready, replica.generation))
+        return new[: step.delete_new] + old[: step.delete_old]
+
+    def _want(self, desired: int) -> None:
+        self.desired = desired
+        self._census.want(self.deployment.name, desired)
 
     def _new(self) -> Replica:
         replica = Replica(self.deployment, self._created, self.clock.now, self._generation)
@@ -119,7 +127,7 @@ class ReplicaSet:
         self._kubelet.start(replica, lambda: self._readiness_changed(replica))
 
     def _readiness_changed(self, replica: Replica) -> None:
-        self._changed()
+        self._census.look(replica)
         self._rotation.follow_later(replica)
         if self._generation:
             self._reconcile()
@@ -127,6 +135,7 @@ class ReplicaSet:
     def _retire(self, replica: Replica) -> None:
         """Drained at once; its process ends when its node says so."""
         replica.deleting = True
+        self._census.look(replica)
         self._rotation.follow(replica)
         if replica.node is None:
             self._scheduler.withdraw(replica)

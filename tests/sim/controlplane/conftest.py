@@ -12,6 +12,7 @@ import simpy
 from balancer.policy.objects import Deployment, Probe
 from scenarios.schema import Cold, Nodes
 from sim.clock import Clock
+from sim.controlplane.census import Census
 from sim.controlplane.checks import CheckPlan, Checks
 from sim.controlplane.deployment import ReplicaSet
 from sim.controlplane.gate import Gate
@@ -135,6 +136,8 @@ class Bench:
         self.scheduler = Scheduler(self.api, first)
         self.checks = Checks(self.clock, self.plane, plans or {})
         self.counts: list[tuple[int, ...]] = []
+        self._noted_s = -1.0
+        self.census = Census(self.clock, self._note)
         self.sets = [self._set(name, lags or BRISK, cold, deployment) for name in names or ("live",)]
         self.zone = ZoneOutage(self.clock, self.api, self.scheduler, self.checks, self.zones[0], self.sets)
 
@@ -166,13 +169,16 @@ class Bench:
         owner = a_deployment(name, **words)
         clock, api, plane = self.clock, self.api, self.plane
         kubelet = Kubelet(clock, api, plane, owner, lags, cold)
-        rotation = Rotation(clock, api, plane, self.checks, lags.rotation, self._changed)
-        return ReplicaSet(clock, owner, api, self.scheduler, kubelet, rotation, self.checks, self._changed)
+        rotation = Rotation(clock, api, plane, self.checks, self.census, lags.rotation)
+        return ReplicaSet(clock, owner, api, self.scheduler, kubelet, rotation, self.checks, self.census)
 
-    def _changed(self) -> None:
-        replicas = [replica for replica_set in self.sets for replica in replica_set.replicas if replica.alive]
-        desired = sum(replica_set.desired for replica_set in self.sets)
-        self.counts.append((desired, sum(r.ready for r in replicas), sum(r.in_rotation for r in replicas)))
+    def _note(self, now_s: float, *counts: int) -> None:
+        """Of the counts of one moment the last, if it is different from what was before."""
+        if now_s == self._noted_s:
+            self.counts.pop()
+        if not self.counts or self.counts[-1] != counts:
+            self.counts.append(counts)
+            self._noted_s = now_s
 
 
 BRISK = Lags(0.0, decision=always(0.1), startup=always(2.5), rotation=always(0.02))
