@@ -1,17 +1,21 @@
-"""Monte-Carlo replications over local processes. Results come in replication order, whatever the number of workers."""
+"""Monte-Carlo replications, in local processes or on a Dask cluster: results in order, the same from any number of workers."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
+
+from sim.scheduler import on_cluster
 
 T = TypeVar("T")
 
@@ -23,56 +27,87 @@ def replicate(
     replications: int,
     *,
     workers: int | None = None,
+    scheduler: str | None = None,
+    enough: Callable[[Sequence[T]], bool] | None = None,
+    warm_up: Callable[[], None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> list[T]:
     """`[task(0), …, task(replications - 1)]`; `task` must be picklable when there are several workers.
 
     `workers` is by default the number of cores this process may use; 1 stays in this process, and so does what a
-    broken pool (a worker killed from outside) left undone. `progress` is told how many are done. An exception of a
-    task is raised here, and the replications not yet begun are dropped.
+    broken pool (a worker killed from outside) left undone. With a `scheduler` (tcp://host:port) a Dask cluster does
+    the work instead; ClusterError when it cannot. `enough` sees all results so far after each one, in order, and
+    ends it; what was begun beyond that is dropped. `warm_up` is called here before other processes start.
+    `progress` is told how many are done. An exception of a task is raised here.
     """
-    count = min(workers or len(os.sched_getaffinity(0)), replications)
     results: list[T] = []
-    if count > 1:
-        done = _in_workers(task, replications, count)
-        with contextlib.suppress(BrokenProcessPool), contextlib.closing(done):
-            for result in done:
-                results.append(result)
-                _tell(progress, len(results))
-    while len(results) < replications:
-        results.append(task(len(results)))
-        _tell(progress, len(results))
+    with contextlib.closing(_in_order(task, replications, workers, scheduler, warm_up)) as done:
+        for result in done:
+            results.append(result)
+            if progress is not None:
+                progress(len(results))
+            if enough is not None and enough(results):
+                break
     return results
 
 
-def _in_workers(task: Callable[[int], T], replications: int, count: int) -> Generator[T, None, None]:
+def _in_order(
+    task: Callable[[int], T],
+    replications: int,
+    workers: int | None,
+    scheduler: str | None,
+    warm_up: Callable[[], None] | None,
+) -> Generator[T, None, None]:
     """Results in order, as they come."""
+    if scheduler is not None:
+        yield from on_cluster(task, replications, scheduler)
+        return
+    count = min(workers or len(os.sched_getaffinity(0)), replications)
+    done = 0
+    if count > 1:
+        if warm_up is not None:
+            warm_up()
+        with contextlib.suppress(BrokenProcessPool), contextlib.closing(_in_workers(task, replications, count)) as pool:
+            for result in pool:
+                done += 1
+                yield result
+    for replication in range(done, replications):
+        yield task(replication)
+
+
+def _in_workers(task: Callable[[int], T], replications: int, count: int) -> Generator[T, None, None]:
     # spawned, not forked: the caller may have threads and event loops
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker, initargs=(task,))
+    ending, end = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker, initargs=(task, ending))
+    waiting = iter(range(replications))
+    flying: deque[Future[T]] = deque()
     try:
-        yield from pool.map(_run, range(replications))
+        while True:
+            flying.extend(pool.submit(_run, i) for i in itertools.islice(waiting, 2 * count - len(flying)))
+            if not flying:
+                break
+            yield flying[0].result()
+            flying.popleft()
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        if flying:
+            end.close()  # nobody waits any more for what is under way
+        pool.shutdown(wait=True)
+        end.close()
+        ending.close()
 
 
-def _tell(progress: Callable[[int], None] | None, done: int) -> None:
-    if progress is not None:
-        progress(done)
-
-
-def _start_worker(task: Callable[[int], Any]) -> None:
-    """Ctrl-C is the parent's business; without a parent there is nothing left to do."""
+def _start_worker(task: Callable[[int], Any], ending: Connection) -> None:
+    """Ctrl-C is the parent's business; when it has had enough, or is gone, there is nothing left to do."""
     global _task  # noqa: PLW0603 - a worker process is started for one task, and a pool has no other place for it
     _task = task
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(ending,), daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
+def _end_with_parent(ending: Connection) -> None:
+    """The other end of the pipe is in the parent alone, and closes with it."""
+    wait([ending])
     os._exit(1)
 
 

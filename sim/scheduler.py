@@ -1,0 +1,129 @@
+"""Replications on a Dask cluster: the same tasks, the same order, the same results as on this machine.
+
+Only so many tasks are under way as keep the workers busy. The task itself is handed over once, and where its holder
+dies the scheduler makes it anew. Whatever ends us, the scheduler forgets our tasks with our connection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import logging
+import platform
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sim.errors import ClusterError
+
+T = TypeVar("T")
+
+CONNECT_S = 8.0
+"""Until then a scheduler has answered, or is none."""
+NO_WORKERS_S = 60.0
+"""As long as this we wait for a first worker, or for one after the last: clusters that grow on demand take a while."""
+_LOOK_EVERY_S = 5.0
+_PACKAGES = ("balancer", "scenarios", "sim")
+
+
+@lru_cache(maxsize=1)
+def model_version() -> str:
+    """What two processes must have in common to get the same bytes: our sources, Python and what computes for us."""
+    root, digest = Path(__file__).parents[1], hashlib.sha256()
+    for package in _PACKAGES:
+        for source in sorted((root / package).rglob("*.py")):
+            digest.update(source.read_bytes())
+    python = ".".join(platform.python_version_tuple()[:2])
+    parts = " ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "numba"))
+    return f"matchday {version('matchday')} {digest.hexdigest()[:8]} python {python} {parts}"
+
+
+def on_cluster(task: Callable[[int], T], replications: int, address: str) -> Generator[T, None, None]:
+    """`task(0), …, task(replications - 1)` in order. ClusterError when the cluster cannot do it."""
+    with _client(address) as client:
+        flying: deque[Any] = deque()
+        try:
+            for found in _fly(client, task, replications, flying):
+                for there, worker, result in found:
+                    if there != model_version():
+                        raise ClusterError(f"{address}: worker {worker} has {there}, here is {model_version()}")
+                    yield result
+        finally:
+            if flying:
+                with contextlib.suppress(Exception):  # a scheduler that is gone has nothing left to cancel
+                    client.cancel(list(flying))
+
+
+def _fly(
+    client: Any, task: Callable[[int], T], replications: int, flying: deque[Any]
+) -> Iterator[list[tuple[str, str, T]]]:
+    """What has come, a few at a time; `flying` are the futures not handed out yet."""
+    handed_over = client.submit(_hold, task, pure=False)
+    waiting = iter(range(replications))
+    while True:
+        room = max(2, 2 * sum(client.nthreads().values())) - len(flying)
+        for replication in itertools.islice(waiting, max(0, room)):
+            flying.append(client.submit(_run_there, handed_over, replication, pure=False))
+        if not flying:
+            return
+        _await(client, flying[0])
+        ready = list(itertools.takewhile(lambda future: future.status == "finished", flying))
+        found = client.gather(ready)
+        for _ in ready:
+            flying.popleft()
+        del ready
+        yield found
+
+
+def _await(client: Any, future: Any) -> None:
+    """Wait until it is finished. Its error is raised as if it had happened here."""
+    import distributed  # noqa: PLC0415 - only those who have a cluster have it
+
+    address, worked_s = client.scheduler.address, time.monotonic()
+    while future.status == "pending":
+        with contextlib.suppress(TimeoutError, distributed.CancelledError):
+            future.exception(timeout=_LOOK_EVERY_S)
+        if client.nthreads():
+            worked_s = time.monotonic()
+        elif time.monotonic() - worked_s > NO_WORKERS_S:
+            raise ClusterError(f"{address}: no worker for {NO_WORKERS_S:.0f} s")
+    if future.status == "error":
+        error = future.exception()
+        if isinstance(error, distributed.KilledWorker):
+            raise ClusterError(f"{address}: {str(error).splitlines()[0]}")
+        raise error
+    if future.status != "finished":
+        raise ClusterError(f"{address}: the scheduler was lost")
+
+
+@contextlib.contextmanager
+def _client(address: str) -> Iterator[Any]:
+    try:
+        import distributed  # noqa: PLC0415 - as above
+    except ImportError:
+        raise ClusterError("a Dask cluster needs more: pip install 'matchday[cluster]'") from None
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is said by us, in one line
+    try:
+        client = distributed.Client(address, timeout=CONNECT_S, set_as_default=False, name="matchday")
+    except (OSError, ValueError) as error:
+        raise ClusterError(f"{address}: no Dask scheduler there: {' '.join(str(error).split())}") from error
+    try:
+        yield client
+    finally:
+        with contextlib.suppress(Exception):
+            client.close(timeout=CONNECT_S)
+
+
+def _hold(task: Callable[[int], T]) -> Callable[[int], T]:
+    return task
+
+
+def _run_there(task: Callable[[int], T], replication: int) -> tuple[str, str, T]:
+    from distributed import get_worker  # noqa: PLC0415 - as above
+
+    return model_version(), get_worker().address, task(replication)
