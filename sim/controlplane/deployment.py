@@ -55,7 +55,7 @@ class ReplicaSet:
             self._scheduler.submit(self._new(), bound)
 
     def scale(self, desired: int) -> None:
-        """From now on there should be so many pods."""
+        """From now on there should be so many pods; only while the API server is up."""
         self._want(desired)
         self._reconcile()
 
@@ -78,18 +78,16 @@ class ReplicaSet:
         self._readiness_changed(replica)
 
     def evict(self, replica: Replica) -> None:
-        """Delete a pod, and replace it."""
+        """Delete a pod, and replace it; only while the API server is up."""
         self._retire(replica)
         self._reconcile()
 
     def _next_generation(self) -> None:
         self._generation += 1
-        self._act()
+        self._reconcile()
 
     def _reconcile(self) -> None:
-        self._api.send(self._act)
-
-    def _act(self) -> None:
+        """Only while the API server is up: what calls it has come through its gate."""
         while (step := self._next_step()) != Step():
             for replica in self._victims(step):
                 self._retire(replica)

@@ -80,7 +80,7 @@ class Kubelet:
         clock.at(ready_at_s(self._probe, clock.now, up_s), lambda: self._found_ready(replica, pod, ready))
 
     def _found_ready(self, replica: Replica, pod: PodHandle, ready: Action) -> None:
-        if replica.deleting or not pod.alive:
+        if not pod.alive:
             return
         replica.answers = True
         if self._cold is not None:
@@ -88,9 +88,8 @@ class Kubelet:
         since_s = self._clock.now
 
         def publish() -> None:
-            if pod.alive and not replica.deleting:
-                replica.ready_since_s = since_s
-                ready()
+            replica.ready_since_s = since_s
+            ready()
 
         self.report(replica, publish)
 

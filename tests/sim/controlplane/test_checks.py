@@ -22,8 +22,7 @@ def cut(bench: Bench, from_s: float, until_s: float) -> None:
 
 
 def test_while_all_is_well_no_check_is_played_out() -> None:
-    bench = checked()
-    assert bench.is_quiet()
+    assert Bench(plans={"live": PLAN}).begin(1).is_quiet()
 
 
 def test_a_dead_pod_is_down_at_the_third_check_after_its_death() -> None:
@@ -93,6 +92,14 @@ def test_a_drained_pod_is_forgotten() -> None:
     bench.pods.kill(bench.replica("live-1"))
     bench.run(60.0)
     assert [told[1:] for told in bench.plane.since(0.0)] == [("drain", "live-1"), ("add", "live-2")]
+
+
+def test_a_check_that_hangs_when_its_server_is_drained_marks_nothing() -> None:
+    bench = checked()
+    cut(bench, 10.0, 60.0)
+    bench.clock.at(19.0, lambda: bench.pods.scale(0))
+    bench.run(50.0)
+    assert bench.plane.since(0.0) == [(19.0, "drain", "live-1")]
 
 
 def test_a_pod_that_cannot_be_reached_when_it_is_added_is_found_down() -> None:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from scenarios.schema import Nodes
 from sim.controlplane.kubelet import Lags
+from sim.controlplane.node import Node
 from tests.sim.controlplane.conftest import Bench, always
 
 HALF_A_SECOND = Lags(0.0, decision=always(0.0), startup=always(0.5), rotation=always(0.0))
@@ -79,8 +81,8 @@ def test_a_pod_killed_while_it_ends_gracefully_is_gone_and_nobody_replaces_it() 
     bench.pods.kill(bench.replica("live-2"))
     bench.run(40.0)
     assert bench.names() == ["live-1"]
-    assert bench.replica("live-1").node is not None
-    assert bench.scheduler.nodes[0].allocated_milli == 100
+    node = bench.scheduler.nodes[0]
+    assert (node.allocated_milli, node.active["live"]) == (100, 1)
 
 
 def test_zero_pods_is_a_deployment_too() -> None:
@@ -151,6 +153,15 @@ def test_an_update_during_an_update_replaces_the_pods_of_both_older_templates() 
     assert [replica.generation for replica in bench.pods.active] == [2, 2, 2]
 
 
+def test_an_update_during_an_update_takes_pods_that_are_not_ready_before_the_oldest() -> None:
+    bench = Bench(lags=HALF_A_SECOND, max_surge=0, max_unavailable=2).begin(4)
+    bench.clock.at(10.0, bench.pods.roll_out)
+    bench.clock.at(10.2, bench.pods.roll_out)
+    bench.run(10.3)
+    # live-5 and live-6, of the second template, were not ready yet when the third came
+    assert [replica.generation for replica in bench.pods.active] == [0, 0, 2, 2]
+
+
 def test_an_update_asked_for_while_the_api_server_is_down_begins_when_it_is_back() -> None:
     bench = Bench(lags=HALF_A_SECOND, max_surge=1, max_unavailable=0).begin(1)
     bench.run(10.0)
@@ -161,6 +172,22 @@ def test_an_update_asked_for_while_the_api_server_is_down_begins_when_it_is_back
     bench.api.reopen()
     bench.run(22.0)
     assert bench.names() == ["live-2"]
+
+
+def test_a_pod_retired_while_it_waits_for_room_is_forgotten() -> None:
+    bench = Bench(nodes=Nodes(count=1, cpu=0.2)).begin(2)
+    bench.pods.scale(4)
+    assert [replica.name for replica in bench.scheduler.pending] == ["live-3", "live-4"]
+    bench.pods.scale(2)
+    assert (bench.scheduler.pending, bench.names()) == ([], ["live-1", "live-2"])
+
+
+def test_a_pod_of_time_zero_without_room_starts_like_any_other_once_there_is() -> None:
+    bench = Bench(nodes=Nodes(count=1, cpu=0.1)).begin(2)
+    assert bench.plane.told == [(0.0, "add", "live-1")]
+    bench.clock.at(5.0, lambda: bench.scheduler.join(Node(1, bench.zones[0], 1000)))
+    bench.run(20.0)
+    assert bench.plane.since(0.0) == [(8.12, "add", "live-2")]
 
 
 def test_an_evicted_pod_is_replaced() -> None:

@@ -83,7 +83,27 @@ def test_a_pod_larger_than_any_node_brings_none() -> None:
     assert len(bench.scheduler.nodes) == 1
 
 
-def test_nothing_is_scanned_and_no_node_joins_while_the_api_server_is_down() -> None:
+def test_a_node_that_comes_while_the_api_server_is_down_joins_when_it_is_back() -> None:
+    bench = grown(Nodes(count=1, cpu=0.2, max=9, provision="60s"), pods=3)
+    bench.clock.at(25.0, bench.api.shut)
+    bench.clock.at(300.0, bench.api.reopen)
+    bench.run(299.0)
+    assert len(bench.scheduler.nodes) == 1
+    bench.run(301.0)
+    assert len(bench.scheduler.nodes) == 2
+
+
+def test_a_node_that_comes_while_its_zone_is_cut_off_joins_when_it_is_back() -> None:
+    bench = grown(Nodes(count=2, cpu=0.1, max=3, zones=2, provision="60s"), pods=3)
+    bench.clock.at(25.0, bench.zone.begin)
+    bench.clock.at(300.0, bench.zone.end)
+    bench.run(299.0)
+    assert len(bench.scheduler.nodes) == 2
+    bench.run(301.0)
+    assert [node.zone.number for node in bench.scheduler.nodes] == [0, 1, 0]
+
+
+def test_nothing_is_scanned_while_the_api_server_is_down() -> None:
     bench = grown(Nodes(count=1, cpu=0.2, max=9, provision="0s"), pods=3)
     bench.clock.at(15.0, bench.api.shut)
     bench.clock.at(35.0, bench.api.reopen)

@@ -30,6 +30,7 @@ def test_a_short_outage_is_nothing_to_kubernetes() -> None:
     bench = cut_off(39.9)
     bench.run(400.0)
     assert bench.plane.since(0.0) == []
+    assert bench.replica("live-1").ready_since_s == 0.0
     assert bench.counts[-1] == (2, 2, 2)
 
 
@@ -107,6 +108,41 @@ def test_the_40_s_begin_anew_with_each_outage() -> None:
     bench.clock.at(80.0, bench.zone.end)
     bench.run(200.0)
     assert bench.plane.since(0.0) == []
+
+
+def test_the_300_s_begin_anew_with_each_outage() -> None:
+    bench = cut_off(90.0)  # NotReady at 50
+    bench.clock.at(200.0, bench.zone.begin)  # NotReady at 240
+    bench.run(530.0)
+    assert bench.names() == ["live-1", "live-2"]
+    bench.run(545.0)
+    assert bench.names() == ["live-1", "live-2", "live-3"]
+
+
+def test_a_pod_that_is_being_deleted_is_not_evicted_as_well() -> None:
+    bench = cut_off(400.0)
+    bench.clock.at(100.0, lambda: bench.pods.scale(1))
+    bench.run(500.0)
+    assert bench.names() == ["live-2"]
+    assert [node.active["live"] for node in bench.scheduler.nodes] == [0, 1]
+
+
+def test_while_the_api_server_is_down_nobody_hears_that_the_zone_is_back() -> None:
+    bench = cut_off(60.0)
+    bench.clock.at(65.0, bench.api.shut)
+    bench.clock.at(90.0, bench.api.reopen)
+    bench.run(200.0)
+    assert bench.plane.since(0.0) == [(50.02, "drain", "live-1"), (90.02, "add", "live-1")]
+
+
+def test_a_zone_that_is_gone_again_when_the_api_server_is_back_was_never_there_to_it() -> None:
+    bench = cut_off(60.0)
+    bench.clock.at(65.0, bench.api.shut)
+    bench.clock.at(80.0, bench.zone.begin)
+    bench.clock.at(90.0, bench.api.reopen)
+    bench.clock.at(120.0, bench.zone.end)
+    bench.run(200.0)
+    assert bench.plane.since(0.0) == [(50.02, "drain", "live-1"), (120.02, "add", "live-1")]
 
 
 def test_nodes_are_not_found_lost_while_the_api_server_is_down_and_not_at_all_if_they_are_back_by_then() -> None:
