@@ -101,7 +101,9 @@ VOCABULARY: Mapping[str, Word] = {
     "pod-maxconn": _setting("pod_maxconn", values.whole(1, 1_000_000), "requests a pod gets at once, from all proxies"),
     "pod-minconn": _setting("pod_minconn", values.whole(1, 1_000_000), "requests a pod gets at once while all is calm"),
     "fullconn": _setting("fullconn", values.whole(1, 10_000_000), "requests at which a pod gets its whole pod-maxconn"),
-    "pod-maxqueue": _setting("pod_maxqueue", values.whole(1, 1_000_000), "requests that may wait for one pod, from all proxies"),
+    "pod-maxqueue": _setting(
+        "pod_maxqueue", values.whole(1, 1_000_000), "requests that may wait for one pod, from all proxies"
+    ),
     "slow-start": _setting("slowstart_s", values.duration_s, "how long a new pod takes to get its whole share"),
     "timeout-queue": _timeout("queue", "how long a request waits for a free pod before a 503"),
     "timeout-connect": _timeout("connect", "how long a connection to a pod may take"),

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -82,6 +83,11 @@ def test_refusals_come_in_the_order_deny_allow_rate_limit_and_say_which() -> Non
         "http-request set-var(txn.refused) str(rate_limited) if { sc_http_req_rate(0) gt 5 }",
         "http-request deny deny_status 429 if { var(txn.refused) -m found }",
     ]
+
+
+def test_fullconn_stands_in_the_backend_only_when_set() -> None:
+    assert "fullconn 100" in backend_lines(BackendSettings(fullconn=100))
+    assert not any(line.startswith("fullconn") for line in backend_lines(BackendSettings()))
 
 
 def test_headers_and_checks_are_quoted() -> None:
@@ -176,5 +182,5 @@ def test_no_value_anywhere_can_add_a_line(place: str, value: str) -> None:
     assert {name: len(text.splitlines()) for name, text in wild.items()} == {
         name: len(text.splitlines()) for name, text in tame.items()
     }
-    starts = [[line.split(" ")[:5] for line in text.splitlines()] for text in (wild[CONFIG_FILE], tame[CONFIG_FILE])]
-    assert all(w[:4] == t[:4] for w, t in zip(*starts, strict=True))
+    keywords = [re.findall(r"^ *\S*", text, re.MULTILINE) for text in (wild[CONFIG_FILE], tame[CONFIG_FILE])]
+    assert keywords[0] == keywords[1]

@@ -86,6 +86,12 @@ def test_ports_are_ports() -> None:
         text.port(0)
 
 
+def test_a_servers_limits_and_its_slow_start_stand_before_its_check() -> None:
+    server = Server("one", 7, "127.0.0.1", 80, maxconn=4, minconn=2, maxqueue=3, slowstart_s=1.5)
+    limits = "id 7 weight 100 maxconn 4 minconn 2 maxqueue 3 slowstart 1500ms"
+    assert text.server_options(server, HealthCheck(enabled=False)) == limits
+
+
 def test_a_servers_options_leave_out_what_is_unlimited_or_off() -> None:
     server = Server("one", 7, "127.0.0.1", 80, maxconn=4, weight=50)
     assert text.server_options(server, HealthCheck()) == "id 7 weight 50 maxconn 4 check inter 2000ms fall 3 rise 2"

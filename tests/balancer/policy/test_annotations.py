@@ -34,6 +34,10 @@ def test_every_word_of_the_vocabulary_does_what_it_says() -> None:
             "hash-type": "consistent",
             "hash-balance-factor": "150",
             "pod-maxconn": "4",
+            "pod-minconn": "2",
+            "fullconn": "100",
+            "pod-maxqueue": "8",
+            "slow-start": "30s",
             "timeout-queue": "3s",
             "timeout-connect": "1s",
             "timeout-server": "20s",
@@ -55,6 +59,10 @@ def test_every_word_of_the_vocabulary_does_what_it_says() -> None:
     assert settings == BackendSettings(
         balance=Balance("uri", consistent=True, hash_balance_factor=150),
         pod_maxconn=4,
+        pod_minconn=2,
+        fullconn=100,
+        pod_maxqueue=8,
+        slowstart_s=30.0,
         timeouts=Timeouts(connect_s=1.0, server_s=20.0, queue_s=3.0, tunnel_s=3600.0),
         rate_limit=RateLimit(10, 2.0, 1000, 429),
         allow=("10.0.0.0/8",),
@@ -126,6 +134,18 @@ def test_a_rate_limit_without_a_number_of_requests_limits_nothing_and_says_so() 
     settings, problems = read({"rate-limit-period": "5s"})
     assert settings.rate_limit is None
     assert [name for name, _, _ in problems] == ["haproxy.org/rate-limit-period"]
+
+
+@pytest.mark.parametrize("words", [{"pod-maxconn": "4"}, {"fullconn": "100"}, {}])
+def test_a_pods_calm_limit_without_its_two_companions_has_no_effect_and_says_so(words: Mapping[str, str]) -> None:
+    settings, problems = read({"pod-minconn": "2", **words})
+    assert settings.pod_minconn == 0
+    assert "haproxy.org/pod-minconn" in [name for name, _, _ in problems]
+
+
+def test_fullconn_alone_says_that_it_has_no_effect() -> None:
+    _, problems = read({"fullconn": "100", "pod-maxconn": "4"})
+    assert [name for name, _, _ in problems] == ["haproxy.org/fullconn"]
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,14 @@ def test_a_pods_limit_is_shared_by_the_proxies_and_never_becomes_unlimited(proxi
     assert desired(endpoints={BACKEND: (pod("p1"),)}, proxies=proxies).config.backend(BACKEND).servers[0].maxconn == 0
 
 
+def test_every_limit_of_a_pod_is_shared_by_the_proxies() -> None:
+    words = {"pod-maxconn": "10", "pod-minconn": "4", "fullconn": "100", "pod-maxqueue": "7", "slow-start": "20s"}
+    limited = replace(LIVE, annotations={f"haproxy.org/{word}": value for word, value in words.items()})
+    result = desired(replace(MANIFESTS, services=(limited, LOGIN)), {BACKEND: (pod("p1"),)}, proxies=5)
+    (server,) = backend(result).servers
+    assert (server.maxconn, server.minconn, server.maxqueue, server.slowstart_s) == (2, 1, 1, 20.0)
+
+
 def test_the_config_map_named_matchday_holds_for_all_and_others_for_nothing() -> None:
     maps = (
         ConfigMap("other", "default", {"timeout-queue": "9s"}),

@@ -189,6 +189,53 @@ def test_a_pod_without_cpu_requests_has_none() -> None:
     assert (manifests.deployments[0].cpu_request_milli, manifests.deployments[0].cpu_limit_milli) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("strategy", "surge", "unavailable"),
+    [
+        (None, "25%", "25%"),
+        ({"type": "RollingUpdate"}, "25%", "25%"),
+        ({"rollingUpdate": {"maxSurge": 3, "maxUnavailable": "0%"}}, 3, "0%"),
+        ({"rollingUpdate": {"maxUnavailable": 1}}, "25%", 1),
+        ({"type": "Recreate"}, 0, "100%"),
+    ],
+)
+def test_a_rolling_update_has_the_surge_and_the_gap_of_its_strategy(
+    strategy: object, surge: int | str, unavailable: int | str
+) -> None:
+    manifests, problems = read_manifests(changed(0, ("spec", "strategy"), strategy))
+    assert problems == ()
+    assert (manifests.deployments[0].max_surge, manifests.deployments[0].max_unavailable) == (surge, unavailable)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "place", "allowed"),
+    [
+        ({"type": "BlueGreen"}, ("type",), "RollingUpdate or Recreate"),
+        (
+            {"rollingUpdate": {"maxSurge": "a few"}},
+            ("rollingUpdate", "maxSurge"),
+            "a number of pods, or a percentage up to 1000%, such as 25%",
+        ),
+        (
+            {"rollingUpdate": {"maxUnavailable": "101%"}},
+            ("rollingUpdate", "maxUnavailable"),
+            "a number of pods, or a percentage up to 100%, such as 25%",
+        ),
+        (
+            {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": "0%"}},
+            ("rollingUpdate", "maxUnavailable"),
+            "more than 0 where maxSurge is 0",
+        ),
+    ],
+)
+def test_a_strategy_that_kubernetes_refuses_is_told_and_the_default_holds(
+    strategy: object, place: tuple[str, ...], allowed: str
+) -> None:
+    manifests, problems = read_manifests(changed(0, ("spec", "strategy"), strategy))
+    assert [(p.path, p.allowed) for p in problems] == [(("spec", "strategy", *place), allowed)]
+    assert (manifests.deployments[0].max_surge, manifests.deployments[0].max_unavailable) == ("25%", "25%")
+
+
 def test_a_tcp_probe_has_no_path() -> None:
     manifests, _ = read_manifests(changed(0, (*CONTAINER, "readinessProbe"), {"tcpSocket": {"port": 8080}}))
     assert manifests.deployments[0].readiness == Probe(path=None, port=8080)

@@ -113,7 +113,10 @@ HASHED = Balance("uri", consistent=False)
         (config(), config(timeouts=Timeouts(queue_s=1)), "backend live: timeouts changed"),
         (config(), config(balance=Balance("random")), "backend live: balance changed"),
         (config(), config(check=HealthCheck(enabled=False)), "backend live: check changed"),
+        (config(), config(fullconn=100), "backend live: fullconn changed"),
+        (config(), config(slowstart_s=9.0), "backend live: slowstart_s changed"),
         (config(ONE), config(replace(ONE, id=2)), "backend live: the id of one changed"),
+        (config(ONE), config(replace(ONE, maxqueue=2)), "backend live: the limits of one changed"),
         (
             config(ONE, balance=Balance("static-rr")),
             config(ONE, TWO, balance=Balance("static-rr")),

@@ -59,6 +59,20 @@ def test_what_is_absent_is_a_problem_only_when_required() -> None:
     assert [problem.path for problem in reader.problems] == [("a",), ("d",), ("e",)]
 
 
+@pytest.mark.parametrize("good", [0, 3, "0%", "25%", "100%"])
+def test_pods_are_a_number_or_a_percentage(good: int | str) -> None:
+    reader = Reader(0)
+    assert reader.pods_or_percent({"maxSurge": good}, ("maxSurge",), 100) == good
+    assert reader.problems == []
+
+
+@pytest.mark.parametrize("bad", [-1, True, 2.5, "3", "101%", "٣%", "%", {}])
+def test_pods_are_nothing_else(bad: object) -> None:
+    reader = Reader(0)
+    assert reader.pods_or_percent({"maxSurge": bad}, ("maxSurge",), 100) is None
+    assert len(reader.problems) == 1
+
+
 def test_a_wrong_label_costs_only_itself() -> None:
     reader = Reader(0)
     assert reader.strings({"labels": {"app": "live", "version": 4}}, ("labels",)) == {"app": "live"}
