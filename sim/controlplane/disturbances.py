@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from scenarios.schema import (
     ApiOutageDisturbance,
@@ -11,7 +12,6 @@ from scenarios.schema import (
     MetricsOutageDisturbance,
     ReloadDisturbance,
     RolloutDisturbance,
-    Slow,
     SlowDisturbance,
 )
 from sim.clock import Clock
@@ -20,7 +20,7 @@ from sim.controlplane.gate import Gate
 from sim.controlplane.metrics import Metrics
 from sim.controlplane.replica import Replica
 from sim.controlplane.zone import ZoneOutage
-from sim.plane import Plane, PodHandle
+from sim.plane import Plane
 
 
 class Troublemaker:
@@ -38,6 +38,7 @@ class Troublemaker:
     ) -> None:
         self._clock, self._plane, self._sets = clock, plane, sets
         self._api, self._metrics, self._zone = api, metrics, zone
+        self._slow: dict[Replica, list[float]] = {}
 
     def plan(self, disturbances: Sequence[Disturbance]) -> None:
         """Let each happen at its time; those of one moment in the order of the file."""
@@ -54,8 +55,8 @@ class Troublemaker:
                 replica_set.kill(replica)
         elif isinstance(what, SlowDisturbance):
             for _, replica in self._oldest_ready()[: what.slow.pods]:
-                assert replica.pod is not None
-                self._slow_down(replica.pod, what.slow, what.at)
+                self._slow_down(replica, what.slow.factor)
+                clock.at(what.at + what.slow.duration, partial(self._recover, replica, what.slow.factor))
         elif isinstance(what, ReloadDisturbance):
             self._plane.reload()
         elif isinstance(what, RolloutDisturbance):
@@ -70,10 +71,18 @@ class Troublemaker:
             self._zone.begin()
             clock.at(what.at + what.zone.duration, self._zone.end)
 
-    def _slow_down(self, pod: PodHandle, slow: Slow, at_s: float) -> None:
-        """Requests that start in the next `duration` seconds take `factor` times as long."""
-        pod.slow(slow.factor)
-        self._clock.at(at_s + slow.duration, lambda: pod.slow(1.0))
+    def _slow_down(self, replica: Replica, factor: float) -> None:
+        """Of several slownesses at once the worst counts."""
+        assert replica.pod is not None
+        factors = self._slow.setdefault(replica, [])
+        factors.append(factor)
+        replica.pod.slow(max(factors))
+
+    def _recover(self, replica: Replica, factor: float) -> None:
+        assert replica.pod is not None
+        factors = self._slow[replica]
+        factors.remove(factor)
+        replica.pod.slow(max(factors, default=1.0))
 
     def _oldest_ready(self) -> list[tuple[ReplicaSet, Replica]]:
         ready = [(s, r) for s in self._sets for r in s.active if r.ready and r.alive]

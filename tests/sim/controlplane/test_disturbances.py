@@ -62,6 +62,16 @@ def test_slow_pods_recover_after_their_time() -> None:
     assert factors(bench) == [1, 1, 1, 1]
 
 
+def test_of_several_slownesses_at_once_the_worst_counts_until_the_last_is_over() -> None:
+    mild = {"at": "2s", "slow": {"factor": 2, "duration": "8s"}}
+    bench = Troubled(mild, {"at": "3s", "slow": {"factor": 5, "duration": "2s"}})
+    seen = []
+    for until_s in (2.5, 3.5, 5.5, 10.5):
+        bench.run(until_s)
+        seen.append(factors(bench)[0])
+    assert seen == [2, 5, 2, 1]
+
+
 def test_disturbances_come_in_order_of_time_whatever_their_order_in_the_file() -> None:
     bench = Troubled({"at": "5s", "kill": 1}, {"at": "1s", "kill": 1})
     bench.run(2.0)
