@@ -1,6 +1,7 @@
 # make rehearse   the whole loop on this machine: calibrate, predict, surge, compare, report
 # make check      format, lint, types, import contracts, tests: what people and CI run
-.PHONY: rehearse check lock
+# make bench      how fast the model is: ratios, measured side by side
+.PHONY: rehearse check bench lock
 .DEFAULT_GOAL := rehearse
 BIN := .venv/bin
 
@@ -13,6 +14,9 @@ check: .venv/ready-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+bench: .venv/ready-dev
+	PYTHONPATH=. $(BIN)/python tests/benchmarks/bench_model.py
 
 .venv/ready: requirements.lock pyproject.toml
 	python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "matchday needs Python 3.11 or newer; this python3 is " + sys.version.split()[0])'
