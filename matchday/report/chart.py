@@ -1,17 +1,20 @@
-"""Line charts as inline SVG: drawn by hand, so that the page's own colours, dark mode and print apply to them.
+"""Line charts over time: curves as inline SVG that stretches, words as HTML over it that never shrinks.
 
-A line is a list of (x, y) with None where there is nothing; a band a list of (x, low, high).
+A line is a list of (x, y), y None where there is nothing; a band a list of (x, low, high), None for a gap. Colours
+and line patterns belong to the page's style sheet, so that dark mode and print apply to them.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
+from itertools import groupby
 
-WIDTH, HEIGHT = 760, 250
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 10, 26, 30
+from matchday.report import axis
+from matchday.report.axis import Axis
+
+WIDTH, HEIGHT = 1000, 200  # of the drawing's own coordinates; on the page it is as wide as its column
 
 Point = tuple[float, float | None]
 Ranged = tuple[float, float, float]
@@ -19,7 +22,7 @@ Ranged = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Line:
-    """One curve; `css` is `predicted`, `measured` or another class of the page. `steps` draws a staircase."""
+    """One curve; `css` is `predicted`, `measured` or `offered`. `steps` draws a staircase."""
 
     label: str
     css: str
@@ -33,7 +36,7 @@ class Band:
 
     label: str
     css: str
-    points: Sequence[Ranged]
+    points: Sequence[Ranged | None]
 
 
 @dataclass(frozen=True)
@@ -47,99 +50,118 @@ class Span:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """A value that should not be passed, drawn across the whole picture with its `text` on it."""
+
+    text: str
+    value: float
+
+
+@dataclass(frozen=True)
 class Chart:
-    """One picture. `title` and `summary` are read out by a screen reader; `unit` heads the y axis."""
+    """One picture. `title` and `summary` are read out by a screen reader, `unit` heads the y axis."""
 
     title: str
     summary: str
     unit: str
-    x_max: float
+    x_end_s: float
+    y: Axis
+    y_text: Callable[[float], str] = "{:g}".format
     lines: Sequence[Line] = ()
     bands: Sequence[Band] = ()
-    spans: Sequence[Span] = field(default_factory=tuple)
-    x_unit: str = "s"
+    spans: Sequence[Span] = ()
+    limits: Sequence[Limit] = ()
+
+
+def heights(lines: Sequence[Line] = (), bands: Sequence[Band] = (), limits: Sequence[Limit] = ()) -> list[float]:
+    """Every y value that is drawn, for an axis that holds them all."""
+    drawn = [y for line in lines for _, y in line.points if y is not None]
+    drawn += [y for band in bands for point in band.points if point is not None for y in point[1:]]
+    return drawn + [limit.value for limit in limits]
 
 
 def render(chart: Chart) -> str:
-    """The SVG element."""
-    y_max = _nice_top(max([*_heights(chart), 1e-9]))
-    frame = _Frame(chart.x_max, y_max)
+    """The picture as a well-formed piece of HTML."""
+    x = axis.time(chart.x_end_s)
     parts = [
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(chart.title + ": " + chart.summary)}">',
-        f'<text class="unit" x="{_LEFT}" y="12">{escape(chart.unit)}</text>',
+        f'<div class="chart" role="img" aria-label="{escape(f"{chart.title}: {chart.summary}")}">',
+        f'<div class="unit">{escape(chart.unit)}</div><div class="area">',
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true" focusable="false">',
+        *_drawn(chart, x),
+        "</svg>",
+        *_words(chart, x),
+        "</div></div>",
     ]
+    return "".join(parts)
+
+
+def _drawn(chart: Chart, x: Axis) -> Iterator[str]:
     for span in chart.spans:
-        x, width = frame.x(span.start), frame.x(span.end) - frame.x(span.start)
-        css = "span surge" if span.shaded else "span"
-        parts.append(f'<rect class="{css}" x="{x:.1f}" y="{_TOP}" width="{width:.1f}" height="{frame.height}"/>')
-        if width > 7 * len(span.label):
-            parts.append(f'<text class="phase" x="{x + 4:.1f}" y="{_TOP + 12}">{escape(span.label)}</text>')
-    for tick in _ticks(y_max):
-        y = frame.y(tick)
-        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text class="tick" text-anchor="end" x="{_LEFT - 6}" y="{y + 4:.1f}">{tick:g}</text>')
-    for tick in _ticks(chart.x_max):
-        anchor = "end" if frame.x(tick) > WIDTH - _RIGHT - 12 else "middle"
-        parts.append(
-            f'<text class="tick" text-anchor="{anchor}" x="{frame.x(tick):.1f}" y="{HEIGHT - 10}">'
-            f"{tick:g} {chart.x_unit if tick else ''}</text>"
-        )
-    parts += [_band(frame, band) for band in chart.bands]
-    parts += [_line(frame, line) for line in chart.lines]
-    return "".join([*parts, "</svg>"])
+        start, end = _across(x, span.start), _across(x, span.end)
+        if span.shaded:
+            yield f'<rect class="surge" x="{start:.1f}" y="0" width="{end - start:.1f}" height="{HEIGHT}"/>'
+        if start > 0:
+            yield f'<path class="phase-start" d="M{start:.1f},0V{HEIGHT}"/>'
+    for css, values in (("faint", chart.y.faint), ("grid", chart.y.ticks)):
+        for value in values:
+            yield f'<path class="{css}" d="M0,{_up(chart.y, value):.1f}H{WIDTH}"/>'
+    for band in chart.bands:
+        yield _band(band, x, chart.y)
+    for line in chart.lines:
+        yield _line(line, x, chart.y)
+    for limit in chart.limits:
+        yield f'<path class="line limit" d="M0,{_up(chart.y, limit.value):.1f}H{WIDTH}"/>'
 
 
-@dataclass(frozen=True)
-class _Frame:
-    x_max: float
-    y_max: float
-    height: int = HEIGHT - _TOP - _BOTTOM
-
-    def x(self, value: float) -> float:
-        return _LEFT + (WIDTH - _LEFT - _RIGHT) * min(1.0, max(0.0, value / self.x_max))
-
-    def y(self, value: float) -> float:
-        return _TOP + self.height * (1 - min(1.0, max(0.0, value / self.y_max)))
-
-
-def _heights(chart: Chart) -> list[float]:
-    lines = [y for line in chart.lines for _, y in line.points if y is not None]
-    return lines + [high for band in chart.bands for _, _, high in band.points]
-
-
-def _nice_top(value: float) -> float:
-    """The next of 1, 2, 2.5, 5 times a power of ten that is not below."""
-    scale = 10.0 ** math.floor(math.log10(value))
-    return next(step * scale for step in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if step * scale >= value * 0.999)
+def _words(chart: Chart, x: Axis) -> Iterator[str]:
+    for span in chart.spans:
+        left, right = 100 * x.share(span.start), 100 * x.share(span.end)
+        text = escape(span.label)
+        yield f'<div class="phase" style="left:{left:.2f}%;width:{right - left:.2f}%"><span>{text}</span></div>'
+    for value in chart.y.ticks:
+        at = 100 * chart.y.share(value)
+        yield f'<div class="tick y" style="bottom:{at:.2f}%">{escape(chart.y_text(value))}</div>'
+    for limit in chart.limits:
+        at = 100 * chart.y.share(limit.value)
+        yield f'<div class="limit-text" style="bottom:{at:.2f}%">{escape(limit.text)}</div>'
+    for value in x.ticks:
+        at = 100 * x.share(value)
+        css = "tick x last" if at > 97 else "tick x"
+        yield f'<div class="{css}" style="left:{at:.2f}%">{axis.time_text(value, x.high)}</div>'
 
 
-def _ticks(top: float) -> list[float]:
-    rough = top / 5
-    scale = 10.0 ** math.floor(math.log10(rough))
-    step = next(s * scale for s in (1, 2, 2.5, 5, 10) if s * scale >= rough * 0.999)
-    return [round(i * step, 10) for i in range(int(top / step + 1e-9) + 1)]
+def _across(x: Axis, value: float) -> float:
+    return WIDTH * x.share(value)
 
 
-def _line(frame: _Frame, line: Line) -> str:
-    """A polyline, broken where there is no value."""
+def _up(y: Axis, value: float) -> float:
+    return HEIGHT * (1 - y.share(value))
+
+
+def _line(line: Line, x: Axis, y: Axis) -> str:
+    """A curve, broken where there is no value."""
     pieces: list[str] = []
     pen_down = False
-    previous: float | None = None
-    for x, y in line.points:
-        if y is None:
+    for at, value in line.points:
+        if value is None:
             pen_down = False
             continue
-        at = f"{frame.x(x):.1f},{frame.y(y):.1f}"
-        if pen_down and line.steps and previous is not None:
-            pieces.append(f"L{frame.x(x):.1f},{frame.y(previous):.1f}")
-        pieces.append(("L" if pen_down else "M") + at)
-        pen_down, previous = True, y
+        across, up = f"{_across(x, at):.1f}", f"{_up(y, value):.1f}"
+        if not pen_down:
+            pieces.append(f"M{across},{up}h0")  # h0: a value between two gaps is a dot, not nothing
+        else:
+            pieces.append(f"H{across}V{up}" if line.steps else f"L{across},{up}")
+        pen_down = True
     return f'<path class="line {line.css}" d="{"".join(pieces)}"/>' if pieces else ""
 
 
-def _band(frame: _Frame, band: Band) -> str:
-    if not band.points:
-        return ""
-    there = [f"{frame.x(x):.1f},{frame.y(high):.1f}" for x, _, high in band.points]
-    back = [f"{frame.x(x):.1f},{frame.y(low):.1f}" for x, low, _ in reversed(band.points)]
-    return f'<polygon class="band {band.css}" points="{" ".join(there + back)}"/>'
+def _band(band: Band, x: Axis, y: Axis) -> str:
+    """An area, in as many pieces as the gaps leave."""
+    pieces = []
+    for filled, group in groupby(band.points, key=lambda point: point is not None):
+        points = [point for point in group if point is not None]
+        if filled:
+            there = [f"{_across(x, at):.1f},{_up(y, high):.1f}" for at, _, high in points]
+            back = [f"{_across(x, at):.1f},{_up(y, low):.1f}" for at, low, _ in reversed(points)]
+            pieces.append(f"M{'L'.join(there + back)}Z")
+    return f'<path class="band {band.css}" d="{"".join(pieces)}"/>' if pieces else ""

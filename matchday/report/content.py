@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 from matchday.compare.comparison import Comparison, FigureScore, PhaseScore
 from matchday.compare.figures import plain
-from matchday.compare.words import figure, interval, percent, pods, rate, seconds
+from matchday.compare.words import NOTHING, figure, interval, percent, pods, rate, seconds, signed
 from matchday.report.record import Event, Record
 from scenarios.outcome import Outcome, PhaseOutcome, Validity
 
@@ -26,11 +27,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Cell:
-    """A table cell; `mark` is `in` or `out` of the predicted interval, or nothing; `note` is a smaller second line."""
+    """A table cell; `mark` is `in` or `out` of the predicted interval, or nothing.
+
+    `note` is said after it in smaller letters; where there is little room, its parts stand under each other.
+    """
 
     text: str
     mark: Literal["in", "out", ""] = ""
-    note: str = ""
+    note: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class Content:
 
     title: str
     subtitle: str
+    objective: str
     verdicts: tuple[Verdict, ...]
     tables: tuple[Table, ...]
     decisions: tuple[Decision, ...]
@@ -79,6 +84,7 @@ def content(record: Record) -> Content:
     return Content(
         title=title,
         subtitle=_subtitle(record),
+        objective=_objective(record),
         verdicts=tuple(_verdicts(record)),
         tables=tuple(_tables(record)),
         decisions=tuple(_decisions(record.events)),
@@ -89,8 +95,25 @@ def content(record: Record) -> Content:
 def _subtitle(record: Record) -> str:
     outcome = record.measurement or record.prediction
     description = record.scenario.description if record.scenario else ""
-    made = f"Made {outcome.created_at} with matchday {outcome.matchday_version}." if outcome else ""
+    made = f"Made {_moment(outcome.created_at)} with matchday {outcome.matchday_version}." if outcome else ""
     return " ".join(filter(None, [description, made]))
+
+
+def _moment(iso: str) -> str:
+    """`2026-07-08 19:01 UTC` of `2026-07-08T19:01:10+00:00`; any other zone keeps its offset."""
+    try:
+        return datetime.fromisoformat(iso).strftime("%Y-%m-%d %H:%M %Z")
+    except ValueError:
+        return iso
+
+
+def _objective(record: Record) -> str:
+    """The SLO's limits in a sentence; nothing when the run has no readable scenario."""
+    if record.scenario is None:
+        return ""
+    slo = record.scenario.slo
+    limits = f"99 % of the successful requests answered within {seconds(slo.p99)}, and {100 * slo.success:g} % of all requests successful"
+    return f"What must hold (the SLO): over the whole run {limits}."
 
 
 def _verdicts(record: Record) -> Iterator[Verdict]:
@@ -139,7 +162,7 @@ def _tables(record: Record) -> Iterator[Table]:
     if record.comparison is not None:
         comparison = record.comparison
         phases = (*comparison.phases, comparison.total)
-        note = "Measured, and under it predicted with its 90 % interval; ✓ inside the interval, ✗ outside."
+        note = "Measured; in small letters predicted with its 90 % interval; ✓ inside the interval, ✗ outside."
         head = ("phase", "goodput", "success", "mean", "p50", "p95", "p99")
         yield Table("Predicted beside measured", head, tuple(_score_row(phase) for phase in phases), note)
         if comparison.replicas is not None:
@@ -154,13 +177,23 @@ def _tables(record: Record) -> Iterator[Table]:
 
 def _score_row(phase: PhaseScore) -> tuple[Cell, ...]:
     names = ("goodput_rps", "success_ratio", "latency_s.mean", "latency_s.p50", "latency_s.p95", "latency_s.p99")
-    return (Cell(phase.name), *(_score(phase.figure(name)) for name in names))
+    return (_when(phase), *(score_cell(phase.figure(name)) for name in names))
 
 
-def _score(score: FigureScore) -> Cell:
+def _when(phase: PhaseScore | PhaseOutcome) -> Cell:
+    """The phase's name, and when it is."""
+    return Cell(phase.name, note=(f"{phase.start_s:g}–{phase.end_s:g} s",))
+
+
+def score_cell(score: FigureScore) -> Cell:
+    """Measured, and in the note predicted with its interval, which repeats the unit only where it changes."""
     mark: Literal["in", "out", ""] = "" if score.inside is None else "in" if score.inside else "out"
-    note = f"{figure(score.predicted, score.unit)} ({interval(score.low, score.high, score.unit)})"
-    return Cell(figure(score.measured, score.unit), mark, note)
+    predicted = figure(score.predicted, score.unit)
+    spread = interval(score.low, score.high, score.unit)
+    unit = f" {predicted.rpartition(' ')[2]}"
+    if spread.endswith(unit) and spread.count(" ") == 1:  # an interval from ms to s keeps both
+        spread = spread.removesuffix(unit)
+    return Cell(figure(score.measured, score.unit), mark, (predicted, f"({spread})") if spread else (NOTHING,))
 
 
 def _scale_ups(comparison: Comparison) -> Table:
@@ -171,7 +204,7 @@ def _scale_ups(comparison: Comparison) -> Table:
             Cell(f"to {step.to:g} pods"),
             Cell(seconds(step.predicted_s)),
             Cell(seconds(step.measured_s)),
-            Cell(seconds(step.difference_s)),
+            Cell(_difference(step.difference_s)),
         )
         for step in replicas.scale_ups
     ]
@@ -180,16 +213,20 @@ def _scale_ups(comparison: Comparison) -> Table:
             Cell("pods at the end"),
             Cell(pods(replicas.final.predicted)),
             Cell(pods(replicas.final.measured)),
-            Cell(""),
+            Cell(NOTHING),
         )
     )
     return Table("Scaling", ("", "predicted", "measured", "difference"), tuple(rows))
 
 
+def _difference(value_s: float | None) -> str:
+    return seconds(None) if value_s is None else signed(value_s, seconds(abs(value_s)))
+
+
 def _outcome_row(phase: PhaseOutcome) -> tuple[Cell, ...]:
     latency = phase.latency_s
     return (
-        Cell(phase.name),
+        _when(phase),
         Cell(rate(plain(phase.offered_rps))),
         Cell(rate(plain(phase.goodput_rps))),
         Cell(percent(plain(phase.success_ratio))),
@@ -224,7 +261,7 @@ def _evidence(record: Record) -> Iterator[Facts]:
     if record.prediction is not None:
         facts += [
             ("simulated futures", str(record.prediction.replications)),
-            ("predicted at", record.prediction.created_at),
+            ("predicted at", _moment(record.prediction.created_at)),
         ]
     if record.frozen_sha256 is not None:
         same = "unchanged since" if record.frozen_sha256 == record.prediction_sha256 else "the file has changed since"

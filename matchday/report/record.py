@@ -122,13 +122,13 @@ def _scenario(run_dir: Path, absent: list[str]) -> Scenario | None:
 def _comparison(
     run_dir: Path, prediction: Outcome | None, measurement: Outcome | None, absent: list[str]
 ) -> Comparison | None:
-    """The comparison as it was written; made anew when the run ended before it could be."""
+    """The comparison as it was written; made anew when the run ended before it could be, or it cannot be read."""
     if prediction is None or measurement is None:
         return None
-    try:
-        return read_model(run_dir / "comparison.json", Comparison)
-    except ScenarioError:
-        pass
+    path = run_dir / "comparison.json"
+    written = _read(run_dir, path.name, Comparison, absent) if path.exists() else None
+    if written is not None:
+        return written
     try:
         return compare(prediction, measurement)
     except ScenarioError as error:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from matchday.errors import EnvironmentFailedError
-from matchday.report.chart import Chart, render
+from matchday.report import chart, ranges
+from matchday.report.chart import Chart
 from matchday.report.content import Cell, Content, Table, content
+from matchday.report.picture import Picture
 from matchday.report.pictures import pictures
+from matchday.report.ranges import Ranges
 from matchday.report.record import Record, read_record
+
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=%|(?:ms|s|min|h|rps|pods?)\b)")
 
 
 def write_report(run_dir: Path) -> None:
@@ -28,28 +34,34 @@ def write_report(run_dir: Path) -> None:
 def html(record: Record, said: Content) -> str:
     """One page that needs nothing else."""
     environment = Environment(
-        loader=PackageLoader("matchday.report", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=PackageLoader("matchday.report", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        finalize=_unbroken,
     )
     return environment.get_template("page.html.j2").render(
-        title=said.title,
-        subtitle=said.subtitle,
-        verdicts=said.verdicts,
-        tables=said.tables,
-        pictures=pictures(record.prediction, record.measurement),
-        decisions=said.decisions,
-        evidence=said.evidence,
-        absent=record.absent,
-        svg=_svg,
+        said=said, pictures=_pictures(record), absent=record.absent, draw=_draw
     )
 
 
-def _svg(chart: Chart) -> Markup:
-    return Markup(render(chart))  # noqa: S704 - render escapes every text it is given
+def _unbroken(value: object) -> object:
+    """A number stays on one line with its unit; what is markup already is left alone."""
+    return _BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", value) if type(value) is str else value
+
+
+def _pictures(record: Record) -> list[Picture]:
+    return pictures(record.prediction, record.measurement, record.scenario.slo if record.scenario else None)
+
+
+def _draw(panel: Chart | Ranges) -> Markup:
+    drawn = chart.render(panel) if isinstance(panel, Chart) else ranges.render(panel)
+    return Markup(drawn)  # noqa: S704 - both escape every text they are given
 
 
 def markdown(record: Record, said: Content) -> str:
     """A comment for a pull request."""
-    lines = [f"# {said.title}", "", said.subtitle, ""]
+    lines = [f"# {said.title}", "", said.subtitle, "", *([said.objective, ""] if said.objective else [])]
     lines += [f"**{verdict.head}.** {verdict.text}\n" for verdict in said.verdicts]
     for table in said.tables:
         lines += [f"## {table.caption}", "", *([table.note, ""] if table.note else []), *_rows(table), ""]
@@ -67,5 +79,5 @@ def _rows(table: Table) -> list[str]:
 
 def _cell(cell: Cell) -> str:
     mark = {"in": " ✓", "out": " ✗", "": ""}[cell.mark]
-    note = f"<br>{cell.note}" if cell.note else ""
+    note = f"<br>{' '.join(cell.note)}" if cell.note else ""
     return (cell.text + mark + note).replace("|", "\\|")

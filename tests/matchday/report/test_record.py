@@ -28,6 +28,13 @@ def test_a_missing_comparison_is_made_anew(run_dir: Path) -> None:
     assert read_record(run_dir).comparison is not None
 
 
+def test_a_comparison_that_cannot_be_read_is_made_anew_and_told(run_dir: Path) -> None:
+    (run_dir / "comparison.json").write_text("{}")
+    record = read_record(run_dir)
+    assert record.comparison is not None
+    assert any(line.startswith("comparison.json: ") for line in record.absent)
+
+
 def test_an_empty_directory_is_a_record_of_nothing(tmp_path: Path) -> None:
     record = read_record(tmp_path)
     assert record.outcomes == ()

@@ -10,9 +10,10 @@ from matchday.report import write_report
 def test_the_page_needs_nothing_but_itself(run_dir: Path) -> None:
     write_report(run_dir)
     page = (run_dir / "report.html").read_text()
-    assert page.count("<svg") == 6
+    assert page.count("<figure>") == page.count("<details>") == 6
     assert not re.search(r"(?:src|href|url)\s*[=(]", page)
     assert "<script" not in page
+    assert "default-src 'none'" in page
 
 
 def test_texts_of_a_scenario_cannot_become_markup(run_dir: Path) -> None:
@@ -25,11 +26,18 @@ def test_texts_of_a_scenario_cannot_become_markup(run_dir: Path) -> None:
     assert "<script>" not in page
 
 
+def test_a_number_stays_on_one_line_with_its_unit(run_dir: Path) -> None:
+    write_report(run_dir)
+    page = (run_dir / "report.html").read_text()
+    assert "within 400\N{NO-BREAK SPACE}ms" in page
+
+
 def test_markdown_has_the_tables(run_dir: Path) -> None:
     write_report(run_dir)
     text = (run_dir / "report.md").read_text()
     assert "| phase | goodput | success | mean | p50 | p95 | p99 |" in text
-    assert text.count("\n| surge |") == 1
+    assert text.count("\n| surge<br>20–80 s |") == 1
+    assert "answered within 400 ms" in text
 
 
 def test_an_empty_run_gets_a_report_that_says_what_is_missing(tmp_path: Path) -> None:
