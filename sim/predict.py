@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
 
@@ -27,18 +27,21 @@ def predict(
     calibration: Calibration | None,
     same_arrivals: bool,
     workers: int | None = None,
+    scheduler: str | None = None,
+    enough: Callable[[Sequence[Future]], bool] | None = None,
     progress: Callable[[int], None] | None = None,
     created_at: str,
 ) -> Outcome:
-    """Simulate `replications` futures. The same input gives the same outcome, whatever the number of workers.
+    """Simulate `replications` futures. The same input gives the same outcome, whoever does the work.
 
-    `same_arrivals`: all meet the schedule of `seed`, as a rehearsal will; else each has its own. `progress` is told
-    how many are done. Raises ScenarioError when the calibration does not fit the scenario.
+    `same_arrivals`: all meet the schedule of `seed`, as a rehearsal will; else each has its own. `workers`,
+    `scheduler`, `enough` (which may end it sooner) and `progress` are those of `replicate`. Raises ScenarioError when
+    the calibration does not fit the scenario.
     """
     if replications < 1:
         raise ValueError(f"{replications} replications: at least one")
     task = partial(one_future, loaded, calibration, seed, same_arrivals)
-    futures = replicate(task, replications, workers=workers, progress=progress)
+    futures = replicate(task, replications, workers=workers, scheduler=scheduler, enough=enough, progress=progress)
     total = merge_phases([future.total for future in futures])
     return Outcome(
         kind="predicted",
@@ -46,7 +49,7 @@ def predict(
         scenario_sha256=loaded.sha256,
         calibration_sha256=calibration.sha256() if calibration is not None else None,
         seed=seed,
-        replications=replications,
+        replications=len(futures),
         created_at=created_at,
         matchday_version=version("matchday"),
         total=total,
@@ -57,7 +60,7 @@ def predict(
         slo=SloOutcome(
             p99_s=total.latency_s.p99,
             success_ratio=total.success_ratio,
-            met=sum(future.met for future in futures) / replications,
+            met=sum(future.met for future in futures) / len(futures),
         ),
     )
 

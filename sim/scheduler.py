@@ -6,6 +6,7 @@ dies the scheduler makes it anew. Whatever ends us, the scheduler forgets our ta
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import itertools
@@ -14,16 +15,19 @@ import platform
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 from sim.errors import ClusterError
 
 T = TypeVar("T")
 
-CONNECT_S = 8.0
+CONNECT_S = 5.0
 """Until then a scheduler has answered, or is none."""
 NO_WORKERS_S = 60.0
 """As long as this we wait for a first worker, or for one after the last: clusters that grow on demand take a while."""
@@ -82,11 +86,10 @@ def _fly(
 
 def _await(client: Any, future: Any) -> None:
     """Wait until it is finished. Its error is raised as if it had happened here."""
-    import distributed  # noqa: PLC0415 - only those who have a cluster have it
-
+    dask = _dask()
     address, worked_s = client.scheduler.address, time.monotonic()
     while future.status == "pending":
-        with contextlib.suppress(TimeoutError, distributed.CancelledError):
+        with contextlib.suppress(TimeoutError, dask.CancelledError):
             future.exception(timeout=_LOOK_EVERY_S)
         if client.nthreads():
             worked_s = time.monotonic()
@@ -94,7 +97,7 @@ def _await(client: Any, future: Any) -> None:
             raise ClusterError(f"{address}: no worker for {NO_WORKERS_S:.0f} s")
     if future.status == "error":
         error = future.exception()
-        if isinstance(error, distributed.KilledWorker):
+        if isinstance(error, dask.KilledWorker):
             raise ClusterError(f"{address}: {str(error).splitlines()[0]}")
         raise error
     if future.status != "finished":
@@ -103,15 +106,15 @@ def _await(client: Any, future: Any) -> None:
 
 @contextlib.contextmanager
 def _client(address: str) -> Iterator[Any]:
-    try:
-        import distributed  # noqa: PLC0415 - as above
-    except ImportError:
-        raise ClusterError("a Dask cluster needs more: pip install 'matchday[cluster]'") from None
+    dask = _dask()
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is said by us, in one line
     try:
-        client = distributed.Client(address, timeout=CONNECT_S, set_as_default=False, name="matchday")
-    except (OSError, ValueError) as error:
-        raise ClusterError(f"{address}: no Dask scheduler there: {' '.join(str(error).split())}") from error
+        with ThreadPoolExecutor(1) as aside:  # from a notebook's event loop too
+            aside.submit(asyncio.run, _shake_hands(address)).result()
+        client = dask.Client(address, timeout=CONNECT_S, set_as_default=False, name="matchday")
+    except Exception as error:  # what a stranger says can fail in any way
+        said = f"no answer in {CONNECT_S:.0f} s" if isinstance(error, OSError) else "what answers is something else"
+        raise ClusterError(f"{address}: no Dask scheduler there: {said}") from error
     try:
         yield client
     finally:
@@ -119,11 +122,25 @@ def _client(address: str) -> Iterator[Any]:
             client.close(timeout=CONNECT_S)
 
 
+async def _shake_hands(address: str) -> None:
+    """Dask itself waits for ever for one who takes the connection and says nothing."""
+    arguments = _dask().Security().get_connection_args("client")
+    connecting = _dask("distributed.comm").connect(address, timeout=CONNECT_S, **arguments)
+    comm = await asyncio.wait_for(connecting, CONNECT_S)
+    await comm.close()
+
+
+def _dask(module: str = "distributed") -> ModuleType:
+    """Only those who have a cluster have it."""
+    try:
+        return import_module(module)
+    except ImportError:
+        raise ClusterError("a Dask cluster needs more: pip install 'matchday[cluster]'") from None
+
+
 def _hold(task: Callable[[int], T]) -> Callable[[int], T]:
     return task
 
 
 def _run_there(task: Callable[[int], T], replication: int) -> tuple[str, str, T]:
-    from distributed import get_worker  # noqa: PLC0415 - as above
-
-    return model_version(), get_worker().address, task(replication)
+    return model_version(), _dask().get_worker().address, task(replication)

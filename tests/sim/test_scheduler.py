@@ -1,24 +1,26 @@
 from __future__ import annotations
 
-import builtins
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
+import distributed
 import pytest
-from distributed import LocalCluster
 
 from sim import scheduler
 from sim.errors import ClusterError
 from sim.scheduler import on_cluster
 
+LocalCluster: Any = distributed.LocalCluster  # has no types
+
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """Two threads of this process."""
-    with LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as made:
+    with LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0") as made:
         yield made
 
 
@@ -80,7 +82,7 @@ def test_a_cluster_without_workers_is_given_up(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(scheduler, "NO_WORKERS_S", 0.2)
     monkeypatch.setattr(scheduler, "_LOOK_EVERY_S", 0.1)
     with (
-        LocalCluster(n_workers=0, processes=False, dashboard_address=None) as empty,
+        LocalCluster(n_workers=0, processes=False, dashboard_address=":0") as empty,
         pytest.raises(ClusterError, match="no worker for 0 s"),
     ):
         list(on_cluster(abs, 3, empty.scheduler_address))
@@ -117,23 +119,19 @@ def web_server() -> Iterator[str]:
         server.shutdown(socket.SHUT_RDWR)
 
 
-def test_where_no_scheduler_is_one_line_says_so_in_time(silent: str, web_server: str) -> None:
+def test_where_no_scheduler_is_one_line_says_so_in_time(
+    silent: str, web_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert scheduler.CONNECT_S <= 5
+    monkeypatch.setattr(scheduler, "CONNECT_S", 0.5)
     for address in (refusing(), silent, web_server, "tcp://no.such.host.invalid:8786"):
         began = time.monotonic()
-        with pytest.raises(ClusterError, match="no Dask scheduler there") as caught:
+        with pytest.raises(ClusterError, match=f"^{address}: no Dask scheduler there: (no answer|what answers)"):
             list(on_cluster(abs, 1, address))
-        assert time.monotonic() - began < 10
-        assert "\n" not in str(caught.value)
+        assert time.monotonic() - began < 3
 
 
 def test_without_distributed_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    really = builtins.__import__
-
-    def missing(name: str, *rest: Any) -> Any:
-        if name == "distributed":
-            raise ImportError(name)
-        return really(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", missing)
+    monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ClusterError, match=r"pip install 'matchday\[cluster\]'"):
         list(on_cluster(abs, 1, "tcp://127.0.0.1:8786"))
