@@ -130,6 +130,8 @@ class KernelPlane(Fleet[KernelPod]):
         self._backend_row = {backend.name: row for row, backend in enumerate(self.config.backends)}
         self._groups = self._seats = 0
         self._members: dict[int, list[int]] = {}
+        self._free_slots: dict[int, list[int]] = {}
+        self._stale: set[int] = set()
         self._seat_of: dict[tuple[int, int], int] = {}
         self._points: dict[int, Any] = {}
         for proxy in range(self.proxies):
@@ -137,6 +139,7 @@ class KernelPlane(Fleet[KernelPod]):
 
     def advance(self, until_s: float) -> int:
         """Let the data plane run; why it stopped, as `tables` names it."""
+        self._build_stale_points()
         return kernel.advance(self.memory.address, until_s)
 
     @property
@@ -212,7 +215,7 @@ class KernelPlane(Fleet[KernelPod]):
             group["backend"], group["proxy"] = backend, proxy
             group["head"] = group["tail"] = group["walk"] = -1
             group["init"], group["next"] = 0, 2
-            self._members[row] = []
+            self._members[row], self._free_slots[row] = [], []
             self.memory.running[proxy * count + backend] = row
             self._lay_out_leaves(row, 8)
         for counters in memory.counters.reshape(-1, memory.root[PROXIES], len(self.cluster.addresses)):
@@ -227,16 +230,15 @@ class KernelPlane(Fleet[KernelPod]):
         members = self._members[group]
         if len(members) == self.memory.groups[group]["leaves"]:
             self._lay_out_leaves(group, 2 * len(members))
-        taken = {int(self.memory.seats[member]["slot"]) for member in members}
         row = self.memory.seats[seat]
-        row["slot"] = next(slot for slot in range(len(members) + 1) if slot not in taken)
+        row["slot"] = self._free_slots[group].pop()
         row["serial"] += 1
         slow_s = int(self.memory.backends[b]["slowstart_s"])
         starts_slowly = slowly and slow_s > 0
         row["joined_s"] = self.clock.now if starts_slowly else math.nan
         row["eweight"] = row["weight"] * (1 if starts_slowly else WEIGHT_SCALE)
         members.append(seat)
-        self._build_points(group)
+        self._stale.add(group)
         self.with_room()
         kernel.bring_in(self.memory.address, self.clock.now, seat)
 
@@ -246,7 +248,9 @@ class KernelPlane(Fleet[KernelPod]):
         if seat is None or seat not in self._members[group]:
             return
         self._members[group].remove(seat)
-        self._build_points(group)
+        self._free_slots[group].append(int(self.memory.seats[seat]["slot"]))
+        self._stale.add(group)
+        self._build_stale_points()
         self.with_room()
         kernel.take_out(self.memory.address, self.clock.now, seat)
 
@@ -273,10 +277,17 @@ class KernelPlane(Fleet[KernelPod]):
             start = (2 + tree) * leaves
             region[start : start + before] = old[before_at + (2 + tree) * before : before_at + (3 + tree) * before]
         row["leaves_at"], row["leaves"] = old.size, leaves
+        self._free_slots[group] += range(leaves - 1, before - 1, -1)
         self.memory.put(leaves=np.concatenate((old, region)))
         for slot in range(before):
             cell = old[before_at + before + slot]
             kernel.lay_leaf(self.memory.address, old.size, leaves, slot, cell["key"], cell["seat"])
+
+    def _build_stale_points(self) -> None:
+        """Before anybody picks: several servers that come at once cost one ring."""
+        for group in sorted(self._stale):
+            self._build_points(group)
+        self._stale.clear()
 
     def _build_points(self, group: int) -> None:
         """The map or ring of a group, for the algorithms that have one."""

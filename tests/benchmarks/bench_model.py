@@ -113,14 +113,14 @@ class Shop:
 
 
 def ciw_s(n: int, rate_rps: float, servers: int) -> float:
-    """Seconds for about n requests in Ciw: as many queues, each customer joins the shortest."""
+    """Seconds for about n requests in Ciw: as many queues, each customer joins the least loaded."""
     network = ciw.create_network(
         arrival_distributions=[ciw.dists.Exponential(rate=rate_rps)] + [None] * servers,
         service_distributions=[ciw.dists.Deterministic(value=0.0)]
         + [ciw.dists.Exponential(rate=1.0) for _ in range(servers)],
         number_of_servers=[float("inf")] + [1] * servers,
         routing=ciw.routing.NetworkRouting(
-            routers=[ciw.routing.JoinShortestQueue(destinations=list(range(2, servers + 2)))]
+            routers=[ciw.routing.LoadBalancing(destinations=list(range(2, servers + 2)))]
             + [ciw.routing.Leave() for _ in range(servers)]
         ),
     )

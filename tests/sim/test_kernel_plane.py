@@ -53,8 +53,8 @@ def test_a_ring_is_built_anew_as_a_slow_starter_warms_up(world: type[World]) -> 
     plane = plane_of(shop)
     for i in range(2):
         plane.add("live", plane.new_pod("live", f"live-{i}"), new=i == 1)
-    sizes = [plane.memory.points.size]
     assert plane.advance(0.5) == t.FINISHED  # there is no request
+    sizes = [plane.memory.points.size]
     while plane.advance(1e9) == t.NEEDS_POINTS:
         plane.with_points()
         sizes.append(plane.memory.points.size)
