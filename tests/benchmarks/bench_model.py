@@ -194,7 +194,10 @@ def surge(results: Results, scale: float) -> None:
         text = SURGE if scale >= 1 else SURGE.replace("5000", "500").replace("250", "25")
         (path / "scenario.yaml").write_text(text)
         app = (ROOT / "scenarios" / "quick" / "app.yaml").read_text()
-        (path / "app.yaml").write_text(app.replace("maxReplicas: 10", "maxReplicas: 60"))
+        # a fleet that is prepared in part: 5,000 rps of 60 ms need 75 pods of 4 slots
+        (path / "app.yaml").write_text(
+            app.replace("maxReplicas: 10", "maxReplicas: 120").replace("minReplicas: 2", "minReplicas: 20")
+        )
         loaded = load_scenario(path)
         start_s = time.perf_counter()
         predict(

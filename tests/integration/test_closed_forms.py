@@ -109,8 +109,9 @@ def test_processor_sharing_does_not_care_for_the_distribution(time: dict[str, ob
     waits = {"constant": 0.5, "exponential": math.exp(-0.5), "lognormal": None}
     (kind,) = time
     shared = 0.5 / (1 - 0.6)
-    if waits[kind] is not None:
-        agrees(means(shop, 1.2, 60_000), shared + waits[kind])
+    wait_s = waits[kind]
+    if wait_s is not None:
+        agrees(means(shop, 1.2, 60_000), shared + wait_s)
     else:
         found = means(shop, 1.2, 60_000)
         beside = means(shop, 0.001, 20_000)  # alone: the CPU part and what waits
@@ -124,7 +125,7 @@ def test_the_tail_of_two_random_choices_is_doubly_exponential() -> None:
     found = []
     for seed in range(5):
         future = shop.compiled(poisson(load * servers, 40_000, seed), seed).future()
-        found.append(np.mean(future.series.in_flight[100:-1]) / servers)
+        found.append(np.array(future.series.in_flight[100:-1], dtype=np.float64).mean() / servers)
     expected = sum(load ** (2**k - 1) for k in range(1, 12))
     # weights spread the ring's points unevenly (1,600 each), which costs up to a few percent against the ideal
     assert float(np.mean(found)) == pytest.approx(expected, rel=0.05)

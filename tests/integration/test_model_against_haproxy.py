@@ -250,7 +250,7 @@ def test_one_request_at_a_time_goes_to_the_same_server(tmp_path: Path) -> None:
 
 
 def test_each_key_belongs_to_the_same_server(tmp_path: Path) -> None:
-    keys = 250
+    keys = 1000
     cases = []
     for weights in ((100, 100, 100), (1, 2, 5)):
         for consistent in (False, True):
