@@ -39,7 +39,7 @@ class Fleet(Generic[P]):
     def add(self, deployment: str, pod: P, *, new: bool = True) -> None:
         """Every proxy sends requests to this pod from now on."""
         for name in self.backends_of(deployment):
-            id_ = self._free_id(name)
+            id_ = self._id_of(name, pod)
             self._known[name][pod.name] = (pod, id_)
             if self._backend(name).settings.balance.takes_servers_at_runtime or not new:
                 for proxy in range(self.proxies):
@@ -104,6 +104,15 @@ class Fleet(Generic[P]):
 
     def _backend(self, name: str) -> BackendConfig:
         return self.config.backend(name)
+
+    def _id_of(self, backend: str, pod: P) -> int:
+        """Its own, when it comes back while its old requests still run; else a free one."""
+        leaving = self._leaving.get(backend, [])
+        for known in leaving:
+            if known[0].name == pod.name:
+                leaving.remove(known)
+                return known[1]
+        return self._free_id(backend)
 
     def _free_id(self, backend: str) -> int:
         """The lowest id that no server has, those still finishing requests included, as `balancer.policy.desired` does."""

@@ -79,6 +79,17 @@ def test_a_drained_pod_that_is_busy_keeps_its_id() -> None:
     assert fleet.told[-1] == ("seat", 0, "other", "b-3", 2, True)
 
 
+def test_a_pod_that_comes_back_while_it_is_busy_has_its_id_again() -> None:
+    fleet = Told(BackendSettings(), proxies=1)
+    first, busy = Named("b-1"), Named("b-2", jobs=1)
+    for pod in (first, busy):
+        fleet.add("b", pod)
+    fleet.drain("b", first)
+    fleet.drain("b", busy)
+    fleet.add("b", busy)
+    assert fleet.told[-1] == ("seat", 0, "other", "b-2", 2, True)
+
+
 def test_a_pods_limits_are_divided_but_never_down_to_unlimited() -> None:
     fleet = Told(BackendSettings(pod_maxconn=5, pod_minconn=1, fullconn=9), proxies=2)
     assert fleet.shares("live") == (2, 1)
