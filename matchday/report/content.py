@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from matchday.compare.comparison import Comparison, FigureScore, PhaseScore
-from matchday.compare.figures import plain
-from matchday.compare.words import NOTHING, figure, interval, percent, pods, rate, seconds, signed
+from matchday.compare.sentences import chance
+from matchday.compare.words import percent, seconds
 from matchday.report.record import Event, Record
-from scenarios.outcome import Outcome, PhaseOutcome, Validity
+from matchday.report.tables import Table, tables
+from scenarios.outcome import Outcome, Validity
 
 Tone = Literal["good", "bad", "warn", ""]
 
@@ -23,28 +23,6 @@ class Verdict:
     head: str
     text: str
     tone: Tone
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A table cell; `mark` is `in` or `out` of the predicted interval, or nothing.
-
-    `note` is said after it in smaller letters; where there is little room, its parts stand under each other.
-    """
-
-    text: str
-    mark: Literal["in", "out", ""] = ""
-    note: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Table:
-    """A captioned table; `note` explains it in a sentence."""
-
-    caption: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,13 +58,14 @@ class Content:
 def content(record: Record) -> Content:
     """The report of whatever the run directory holds."""
     outcome = record.measurement or record.prediction
-    title = f"Rehearsal of {outcome.scenario}" if outcome else f"Run {record.name}"
+    kind = "Rehearsal of" if record.measurement else "Prediction for"
+    title = f"{kind} {outcome.scenario}" if outcome else f"Run {record.name}"
     return Content(
         title=title,
         subtitle=_subtitle(record),
         objective=_objective(record),
         verdicts=tuple(_verdicts(record)),
-        tables=tuple(_tables(record)),
+        tables=tuple(tables(record)),
         decisions=tuple(_decisions(record.events)),
         evidence=tuple(_evidence(record)),
     )
@@ -128,7 +107,7 @@ def _verdicts(record: Record) -> Iterator[Verdict]:
             yield Verdict(head, comparison.verdict.slo, "good" if measured.slo.met else "bad")
     elif predicted is not None and record.scenario is not None:
         share = float(predicted.slo.met)
-        text = f"{share:.0%} of {predicted.replications} simulated futures meet the SLO."
+        text = chance(share, predicted.replications)
         yield Verdict("Will it hold?", text, "good" if share >= 0.95 else "bad" if share < 0.5 else "warn")
     if comparison is not None and comparison.scored and comparison.summary is not None:
         tone: Tone = "good" if comparison.summary.accurate else "warn"
@@ -156,82 +135,6 @@ def _sentence(validity: Validity) -> str:
     busy = f"the machine was {percent(validity.machine_busy_ratio)} busy" if validity.machine_busy_ratio else ""
     used = f"cores of {validity.machine_cores}: {', '.join(cores)}" if cores else ""
     return ". ".join(part[0].upper() + part[1:] for part in (reasons, sent, used, busy) if part) + "."
-
-
-def _tables(record: Record) -> Iterator[Table]:
-    if record.comparison is not None:
-        comparison = record.comparison
-        phases = (*comparison.phases, comparison.total)
-        note = "Measured; in small letters predicted with its 90 % interval; ✓ inside the interval, ✗ outside."
-        head = ("phase", "goodput", "success", "mean", "p50", "p95", "p99")
-        yield Table("Predicted beside measured", head, tuple(_score_row(phase) for phase in phases), note)
-        if comparison.replicas is not None:
-            yield _scale_ups(comparison)
-        return
-    outcome = record.measurement or record.prediction
-    if outcome is not None:
-        head = ("phase", "offered", "goodput", "success", "p50", "p95", "p99")
-        rows = tuple(_outcome_row(phase) for phase in (*outcome.phases, outcome.total))
-        yield Table(f"As {outcome.kind}", head, rows)
-
-
-def _score_row(phase: PhaseScore) -> tuple[Cell, ...]:
-    names = ("goodput_rps", "success_ratio", "latency_s.mean", "latency_s.p50", "latency_s.p95", "latency_s.p99")
-    return (_when(phase), *(score_cell(phase.figure(name)) for name in names))
-
-
-def _when(phase: PhaseScore | PhaseOutcome) -> Cell:
-    """The phase's name, and when it is."""
-    return Cell(phase.name, note=(f"{phase.start_s:g}–{phase.end_s:g} s",))
-
-
-def score_cell(score: FigureScore) -> Cell:
-    """Measured, and in the note predicted with its interval, which repeats the unit only where it changes."""
-    mark: Literal["in", "out", ""] = "" if score.inside is None else "in" if score.inside else "out"
-    predicted = figure(score.predicted, score.unit)
-    spread = interval(score.low, score.high, score.unit)
-    unit = f" {predicted.rpartition(' ')[2]}"
-    if spread.endswith(unit) and spread.count(" ") == 1:  # an interval from ms to s keeps both
-        spread = spread.removesuffix(unit)
-    return Cell(figure(score.measured, score.unit), mark, (predicted, f"({spread})") if spread else (NOTHING,))
-
-
-def _scale_ups(comparison: Comparison) -> Table:
-    replicas = comparison.replicas
-    assert replicas is not None
-    rows = [
-        (
-            Cell(f"to {step.to:g} pods"),
-            Cell(seconds(step.predicted_s)),
-            Cell(seconds(step.measured_s)),
-            Cell(_difference(step.difference_s)),
-        )
-        for step in replicas.scale_ups
-    ]
-    rows.append(
-        (
-            Cell("pods at the end"),
-            Cell(pods(replicas.final.predicted)),
-            Cell(pods(replicas.final.measured)),
-            Cell(NOTHING),
-        )
-    )
-    return Table("Scaling", ("", "predicted", "measured", "difference"), tuple(rows))
-
-
-def _difference(value_s: float | None) -> str:
-    return seconds(None) if value_s is None else signed(value_s, seconds(abs(value_s)))
-
-
-def _outcome_row(phase: PhaseOutcome) -> tuple[Cell, ...]:
-    latency = phase.latency_s
-    return (
-        _when(phase),
-        Cell(rate(plain(phase.offered_rps))),
-        Cell(rate(plain(phase.goodput_rps))),
-        Cell(percent(plain(phase.success_ratio))),
-        *(Cell(seconds(plain(value))) for value in (latency.p50, latency.p95, latency.p99)),
-    )
 
 
 def _decisions(events: Sequence[Event]) -> Iterator[Decision]:

@@ -67,7 +67,7 @@ def _together(total: Pair, slo: Slo | None) -> Iterator[Group]:
     )
     reached = plain(measured)
     row = Row(name, failed, None if reached is None else 1 - reached, None if slo is None else 1 - slo.success)
-    limit = "" if slo is None else f", which the SLO limits to {100 * (1 - slo.success):g} %"
+    limit = "" if slo is None else f", which the SLO limits to {100 * (1 - slo.success):g}\N{NO-BREAK SPACE}%"
     yield Group(f"all kinds together{limit}", (row,))
 
 

@@ -11,11 +11,12 @@ from markupsafe import Markup
 from matchday.errors import EnvironmentFailedError
 from matchday.report import chart, ranges
 from matchday.report.chart import Chart
-from matchday.report.content import Cell, Content, Table, content
+from matchday.report.content import Content, content
 from matchday.report.picture import Picture
 from matchday.report.pictures import pictures
 from matchday.report.ranges import Ranges
 from matchday.report.record import Record, read_record
+from matchday.report.tables import Cell, Table
 
 _BEFORE_UNIT = re.compile(r"(?<=\d) (?=%|(?:ms|s|min|h|rps|pods?)\b)")
 
@@ -41,7 +42,11 @@ def html(record: Record, said: Content) -> str:
         finalize=_unbroken,
     )
     return environment.get_template("page.html.j2").render(
-        said=said, pictures=_pictures(record), absent=record.absent, draw=_draw
+        said=said,
+        pictures=_pictures(record),
+        pictures_head="What happened" if record.measurement else "What is expected",
+        absent=record.absent,
+        draw=_draw,
     )
 
 

@@ -40,7 +40,7 @@ def test_predicted_interval_and_measured_share_stand_in_one_row() -> None:
 def test_all_kinds_together_are_held_against_the_slo() -> None:
     group = panel(failures_by_kind((predicted(), measured()), SLO)).groups[0]
     (row,) = group.rows
-    assert group.head == "all kinds together, which the SLO limits to 0.5 %"
+    assert group.head == "all kinds together, which the SLO limits to 0.5\N{NO-BREAK SPACE}%"
     assert row.limit == pytest.approx(0.005)
     assert row.predicted is not None
     assert row.predicted.low <= row.predicted.value <= row.predicted.high
