@@ -40,7 +40,7 @@ def tables(record: Record) -> Iterator[Table]:
     if record.comparison is not None:
         comparison = record.comparison
         phases = (*comparison.phases, comparison.total)
-        note = "Measured; in small letters predicted with its 90 % interval; ✓ inside the interval, ✗ outside."
+        note = "Measured, then predicted with its 90 % interval; ✓ inside the interval, ✗ outside."
         head = ("phase", "goodput", "success", "mean", "p50", "p95", "p99")
         yield Table("Predicted beside measured", head, tuple(_score_row(phase) for phase in phases), note)
         if comparison.replicas is not None:
@@ -50,11 +50,7 @@ def tables(record: Record) -> Iterator[Table]:
     if outcome is not None:
         head = ("phase", "offered", "goodput", "success", "p50", "p95", "p99")
         rows = tuple(_outcome_row(phase) for phase in (*outcome.phases, outcome.total))
-        note = (
-            "The median of the simulated futures; in small letters the 90 % interval."
-            if outcome.replications > 1
-            else ""
-        )
+        note = "The median of the simulated futures, then their 90 % interval." if outcome.replications > 1 else ""
         yield Table(f"As {outcome.kind}", head, rows, note)
 
 
