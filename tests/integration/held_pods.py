@@ -27,7 +27,7 @@ class HeldPod:
         self.held: dict[str, asyncio.Event] = {}
         self.came: list[str] = []
         self.well = True
-        self.checks: list[tuple[float, bool]] = []
+        self.checks: list[float] = []
 
     async def start(self) -> HeldPod:
         server = await asyncio.start_server(self._serve, self.address, 0)
@@ -43,7 +43,7 @@ class HeldPod:
                 path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
                 status = 200
                 if path == "/ready":
-                    self.checks.append((time.monotonic(), self.well))
+                    self.checks.append(time.monotonic())
                     status = 200 if self.well else 503
                 else:
                     self.came.append(path.partition("?")[0])
@@ -121,10 +121,13 @@ class Stage:
         return {path: task.result().status for path, task in self.sent.items() if task.done()}
 
 
-async def stage(bench: Bench, one_service: Service, words: Mapping[str, str], pods: str = "ab") -> Stage:
+async def stage(
+    bench: Bench, one_service: Service, words: Mapping[str, str], pods: str = "ab", *, join: bool = True
+) -> Stage:
     """Pods of these names, all in rotation at once."""
     made = [await HeldPod(name, f"127.0.7.{i + 1}").start() for i, name in enumerate(pods)]
     scene = Stage(bench, made, one_service({f"haproxy.org/{word}": value for word, value in words.items()}))
     scene.join()
-    scene.join(*pods)
+    if join:
+        scene.join(*pods)
     return scene

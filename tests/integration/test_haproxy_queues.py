@@ -1,17 +1,18 @@
-"""Where requests wait in the real HAProxy: limits that move, and bounded queues."""
+"""Where requests wait in the real HAProxy: limits that move, bounded queues, slow starts."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from balancer.haproxy.log import failure_kind
-from tests.integration.held_pods import Service, stage
+from tests.integration.held_pods import QUIET_S, Service, stage
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import Bench
+    from tests.integration.conftest import Answer, Bench
 
 pytestmark = pytest.mark.integration
 LIMITED = {"pod-maxconn": "10", "pod-minconn": "2", "fullconn": "20", "timeout-queue": "60s", "check": "false"}
@@ -131,5 +132,87 @@ def test_a_queue_moves_on_when_its_pod_leaves_and_comes_to_an_end_with_the_last(
         assert sorted(scene.statuses().values()) == [200, 503, 503, 503, 503, 503]
         assert [failure_kind(line) for line in await bench.log(6) if line.status == 503] == ["no_server"] * 5
         assert await scene.leave("b") == {"a": (0, 0), "b": (0, 0), "all": (0, 0)}
+
+    asyncio.run(story())
+
+
+SLOW = {"slow-start": "4s", "pod-maxconn": "8", "timeout-queue": "60s", "check": "false"}
+
+
+async def in_the_middle_of_a_second() -> float:
+    """The wall clock's time once it is about half past a whole second."""
+    while not 0.5 < time.time() % 1 < 0.55:
+        await asyncio.sleep(QUIET_S)
+    return time.time()
+
+
+def test_a_slow_start_gives_a_newcomer_its_next_slot_with_the_wall_clocks_next_second(
+    bench: Bench, one_service: Service
+) -> None:
+    """8 slots over 4 s: 1 at first, 2 from the next whole second on, though only half a second has passed."""
+
+    async def story() -> None:
+        scene = await stage(bench, one_service, {**SLOW, "load-balance": "leastconn"}, "a", join=False)
+        joined_s = await in_the_middle_of_a_second()
+        scene.join("a")
+        asked: list[asyncio.Task[Answer]] = []
+        while len(scene.pods["a"].held) < 2:
+            asked.append(asyncio.ensure_future(bench.get(f"/{len(asked)}")))
+            await asyncio.sleep(QUIET_S)
+        assert 0.3 < time.time() - joined_s < 0.9
+        assert int(time.time()) == int(joined_s) + 1
+
+    asyncio.run(story())
+
+
+def test_a_slow_start_serves_those_who_wait_each_full_second_after_joining(bench: Bench, one_service: Service) -> None:
+    async def story() -> None:
+        scene = await stage(bench, one_service, {**SLOW, "load-balance": "roundrobin"}, "a", join=False)
+        joined_s = await in_the_middle_of_a_second()
+        scene.join("a")
+        asked = [asyncio.ensure_future(bench.get(f"/{i}")) for i in range(12)]
+        slots: list[tuple[int, float]] = []
+        while not slots or slots[-1][0] < 6:
+            now = len(scene.pods["a"].held)
+            if now and (not slots or now != slots[-1][0]):
+                slots.append((now, time.time() - joined_s))
+            await asyncio.sleep(QUIET_S)
+        assert len(asked) == 12
+        last = {count: at_s for count, at_s in slots if count in {1, 2, 4, 6}}
+        assert [last[count] for count in (2, 4, 6)] == pytest.approx([1, 2, 3], abs=0.3)
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("algorithm", ["roundrobin", "random", "first", BY_KEY])
+def test_a_slow_start_gives_weight_in_sixteenths_to_whoever_joins_at_run_time(
+    bench: Bench, one_service: Service, algorithm: str
+) -> None:
+    async def story() -> None:
+        words = {"slow-start": "2s", "check": "false", "load-balance": algorithm}
+        scene = await stage(bench, one_service, words, "a")
+        weights: list[int] = []
+        async with asyncio.timeout(10):
+            while 100 not in weights:
+                now = int(scene.stat("a")["weight"])
+                weights += [now] if now not in weights else []
+                await asyncio.sleep(QUIET_S)
+        assert weights == [7, 57, 100]  # 1, 9 and 16 sixteenths, rounded up
+
+    asyncio.run(story())
+
+
+def test_a_slow_start_follows_maintenance_but_neither_a_drain_nor_a_reload(bench: Bench, one_service: Service) -> None:
+    async def story() -> None:
+        scene = await stage(bench, one_service, {**SLOW, "slow-start": "60s"}, "a")
+        assert scene.stat("a")["weight"] == "7"
+        assert bench.controller is not None
+        assert bench.controller.current is not None
+        bench.haproxy.reload(bench.controller.current)
+        assert scene.stat("a")["weight"] == "100"
+        for state, weight in (("drain", "100"), ("maint", "7")):
+            scene.say("a", f"state {state}")
+            scene.say("a", "state ready")
+            assert scene.stat("a")["weight"] == weight
 
     asyncio.run(story())
