@@ -19,6 +19,7 @@ from typer.exceptions import Abort, Exit, TyperException
 from balancer.errors import BalancerError
 from matchday.errors import BAD_INPUT, ENVIRONMENT_FAILED, INVALID_RUN, MatchdayError
 from scenarios.errors import ScenarioError
+from sim.errors import SimError
 
 _TYPER_INTERRUPTED = 130  # what typer makes of a KeyboardInterrupt
 
@@ -64,18 +65,39 @@ def check(scenario: ScenarioPath, as_json: AsJson = False) -> int:
     return verb.run(scenario, as_json=as_json)
 
 
-@app.command(epilog="Example: `matchday predict scenarios/match-day --replications 50 --json`")
+@app.command(
+    epilog="Examples: `matchday predict scenarios/match-day --replications 50 --json`, "
+    "`matchday predict scenarios/quick --precision 5%`"
+)
 def predict(
     scenario: ScenarioPath,
     seed: Seed = None,
-    replications: Replications = 20,
+    replications: Annotated[
+        int | None, typer.Option(min=2, max=10_000, help="Simulated futures behind each interval; 20 when left out.")
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option(metavar="SHARE", help="Go on until every median is known this well, such as 5%.")
+    ] = None,
+    max_replications: Annotated[
+        int | None, typer.Option(min=10, max=10_000, help="With --precision: 200 when left out.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Processes; one for each core, or fewer, when left out.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="tcp://HOST:PORT", help="A Dask cluster that does the work instead.")
+    ] = None,
+    trace_requests: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="Write every request of the first future, a row each.")
+    ] = None,
     calibration: CalibrationFile = None,
     as_json: AsJson = False,
 ) -> int:
     """Simulate the surge, without any target: from the declared workload, or from a calibration."""
     from matchday.commands import predict as verb
 
-    return verb.run(scenario, seed=seed, replications=replications, calibration=calibration, as_json=as_json)
+    futures = verb.Futures(replications, precision, max_replications, workers, scheduler)
+    return verb.run(scenario, futures, seed=seed, calibration=calibration, trace=trace_requests, as_json=as_json)
 
 
 @app.command(epilog="Example: `matchday calibrate scenarios/quick --out runs/monday`")
@@ -154,7 +176,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(said, BAD_INPUT) if said else BAD_INPUT  # without any word the help has been shown already
     except ScenarioError as error:
         return _fail(str(error), BAD_INPUT)
-    except BalancerError as error:
+    except (BalancerError, SimError) as error:
         return _fail(str(error), ENVIRONMENT_FAILED)
     except MatchdayError as error:
         return _fail(str(error), error.exit_code)
