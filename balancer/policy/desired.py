@@ -49,7 +49,7 @@ def without_servers(manifests: Manifests, *, bind_address: str, bind_port: int) 
     """What the manifests alone say: routes, backends and their settings."""
     defaults = _default_layers(manifests)
     for_all, problems = settings_from(defaults)
-    warnings = dict.fromkeys(problems)
+    warnings = dict.fromkeys((*manifests.warnings, *problems))
     backends = []
     for name, use in _uses(manifests).items():
         settings, problems = _settings(defaults, use)

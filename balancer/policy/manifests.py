@@ -20,6 +20,7 @@ from balancer.policy.objects import (
     ServicePort,
 )
 from balancer.policy.reader import HOST, NAME, PORT_NAME, PROBE_PATH, URL_PATH, Path, Reader
+from balancer.policy.spelling import explained, misspelt
 
 # The kinds that are read, and the API version each must have.
 KINDS = {
@@ -35,7 +36,8 @@ _PATH_TYPES: tuple[PathType, ...] = ("Exact", "Prefix", "ImplementationSpecific"
 def read_manifests(documents: Sequence[Mapping[str, object]]) -> tuple[Manifests, tuple[Problem, ...]]:
     """All that can be used of the documents, in their order, and all that is wrong with them.
 
-    A mistake costs what it stands in and no more: a path of an Ingress, a port of a Service.
+    A mistake costs what it stands in and no more: a path of an Ingress, a port of a Service. What only looks misspelt
+    is a warning of the Manifests.
     """
     deployments: list[Deployment] = []
     services: list[Service] = []
@@ -43,12 +45,14 @@ def read_manifests(documents: Sequence[Mapping[str, object]]) -> tuple[Manifests
     autoscalers: list[Autoscaler] = []
     config_maps: list[ConfigMap] = []
     problems: list[Problem] = []
+    warnings: list[Problem] = []
     seen: set[tuple[str, str, str]] = set()
     for index, document in enumerate(documents):
         reader = Reader(index)
         identity = _identity(reader, document, seen)
         if identity is not None:
             kind, namespace, name = identity
+            warnings += misspelt(kind, document, index)
             meta = reader.mapping(document, ("metadata",))
             annotations = reader.strings(meta, ("metadata", "annotations"))
             if kind == "Deployment":
@@ -64,8 +68,9 @@ def read_manifests(documents: Sequence[Mapping[str, object]]) -> tuple[Manifests
                 problems += found
                 autoscalers += [autoscaler] if autoscaler is not None else []
         problems += reader.problems
-    manifests = Manifests(tuple(deployments), tuple(services), tuple(ingresses), tuple(autoscalers), tuple(config_maps))
-    return manifests, tuple(problems)
+    problems = [explained(problem, warnings) for problem in problems]
+    objects = (tuple(deployments), tuple(services), tuple(ingresses), tuple(autoscalers), tuple(config_maps))
+    return Manifests(*objects, warnings=tuple(warnings)), tuple(problems)
 
 
 def _identity(reader: Reader, document: object, seen: set[tuple[str, str, str]]) -> tuple[str, str, str] | None:

@@ -138,13 +138,14 @@ class ConfigMap:
 
 @dataclass(frozen=True)
 class Manifests:
-    """All objects of a scenario or a cluster, in the order read."""
+    """All objects of a scenario or a cluster, in the order read; `warnings` are keys that look misspelt."""
 
     deployments: tuple[Deployment, ...] = ()
     services: tuple[Service, ...] = ()
     ingresses: tuple[Ingress, ...] = ()
     autoscalers: tuple[Autoscaler, ...] = ()
     config_maps: tuple[ConfigMap, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)

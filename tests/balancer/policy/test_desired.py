@@ -13,6 +13,7 @@ from balancer.policy.objects import (
     Ingress,
     IngressPath,
     Manifests,
+    Problem,
     Service,
     ServicePort,
 )
@@ -141,6 +142,14 @@ def test_the_config_map_named_matchday_holds_for_all_and_others_for_nothing() ->
     config = desired(replace(MANIFESTS, config_maps=maps)).config
     assert {b.settings.timeouts.queue_s for b in config.backends} == {1.0}
     assert config.timeouts.client_s == 7.0
+
+
+def test_what_the_manifests_warn_of_is_told_first() -> None:
+    slip = Problem(0, ("spec", "prots"), "prots", "no such key; did you mean `ports`?")
+    misused = replace(LIVE, annotations={"haproxy.org/pod-maxcon": "4"})
+    result = desired(replace(MANIFESTS, services=(misused, LOGIN), warnings=(slip,)))
+    assert result.warnings[0] == slip
+    assert len(result.warnings) == 2
 
 
 def test_a_warning_is_given_once_with_its_document() -> None:

@@ -236,6 +236,12 @@ def test_a_strategy_that_kubernetes_refuses_is_told_and_the_default_holds(
     assert (manifests.deployments[0].max_surge, manifests.deployments[0].max_unavailable) == ("25%", "25%")
 
 
+def test_a_key_that_looks_misspelt_is_a_warning_and_costs_nothing() -> None:
+    manifests, problems = read_manifests(changed(0, (*CONTAINER, "readynessProbe"), {}))
+    assert problems == ()
+    assert [(w.document, w.path) for w in manifests.warnings] == [(0, (*CONTAINER, "readynessProbe"))]
+
+
 def test_a_tcp_probe_has_no_path() -> None:
     manifests, _ = read_manifests(changed(0, (*CONTAINER, "readinessProbe"), {"tcpSocket": {"port": 8080}}))
     assert manifests.deployments[0].readiness == Probe(path=None, port=8080)
