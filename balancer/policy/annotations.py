@@ -182,6 +182,11 @@ def _idle(settings: BackendSettings, layers: Sequence[Layer]) -> Iterator[Proble
                 yield layer.problem(name, "beside `pod-maxconn` and `fullconn`, without which it says nothing")
             if word == "fullconn" and not settings.pod_minconn:
                 yield layer.problem(name, "beside `pod-minconn`, without which it says nothing")
+            if word == "pod-maxqueue" and not (settings.pod_maxconn and (hashed or balance.algorithm == "leastconn")):
+                yield layer.problem(
+                    name,
+                    "beside `pod-maxconn` and a `load-balance` that lets requests wait at a pod: leastconn or a hash",
+                )
             if word in {"hash-type", "hash-balance-factor"} and not hashed:
                 yield layer.problem(name, "beside a `load-balance` that hashes: source, uri, hdr or url_param")
             if word == "hash-balance-factor" and hashed and not balance.consistent:

@@ -143,6 +143,20 @@ def test_a_pods_calm_limit_without_its_two_companions_has_no_effect_and_says_so(
     assert "haproxy.org/pod-minconn" in [name for name, _, _ in problems]
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ({"pod-maxconn": "4", "load-balance": "leastconn"}, False),
+        ({"pod-maxconn": "4", "load-balance": "source"}, False),
+        ({"load-balance": "leastconn"}, True),
+        ({"pod-maxconn": "4"}, True),
+    ],
+)
+def test_a_bound_on_a_queue_where_nobody_waits_says_that_it_has_no_effect(words: Mapping[str, str], told: bool) -> None:
+    _, problems = read({"pod-maxqueue": "2", **words})
+    assert [name for name, _, _ in problems] == ["haproxy.org/pod-maxqueue"] * told
+
+
 def test_fullconn_alone_says_that_it_has_no_effect() -> None:
     _, problems = read({"fullconn": "100", "pod-maxconn": "4"})
     assert [name for name, _, _ in problems] == ["haproxy.org/fullconn"]
