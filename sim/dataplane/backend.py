@@ -58,11 +58,11 @@ def end(s: Root, row: int, fate: int) -> None:
     a.fate = fate
     group = a.group
     if group >= 0:
-        groups(s)[group].present -= 1
         if a.queue != NO_QUEUE:
             _leave_queue(s, row)
         elif a.seat >= 0:
             _release(s, row)
+        groups(s)[group].present -= 1  # who leaves still counts while the slot is given on
     if s[CANCELS] and a.pod >= 0:
         drop(s, row)
     tell(s, row)
@@ -97,6 +97,7 @@ def _dispatch(s: Root, row: int, avoid: int) -> None:
             end(s, row, QUEUE_TIMEOUT)
         else:
             _enqueue(s, row, seat)
+            serve_waiting(s, seat)  # its limit may have risen meanwhile
 
 
 @compiled
@@ -280,7 +281,10 @@ def bring_in(s: Root, seat: int) -> None:
 
 @compiled
 def take_out(s: Root, seat: int) -> None:
-    """No new requests for a server; what it serves it finishes, what waits for it goes elsewhere."""
+    """No new requests for a server; what it serves it finishes, what waits for it goes elsewhere.
+
+    When it was the last, nobody waits any longer.
+    """
     server = seats(s)[seat]
     group = server.group
     left(s, seat)
@@ -290,6 +294,8 @@ def take_out(s: Root, seat: int) -> None:
         row = server.head
         _leave_queue(s, row)
         _dispatch(s, row, -1)
+    while groups(s)[group].usable == 0 and groups(s)[group].head >= 0:
+        end(s, groups(s)[group].head, NO_SERVER)
 
 
 @compiled

@@ -78,11 +78,12 @@ def _accessor(name: str) -> Callable[[Root], Table]:
     place, dtype = list(TABLES).index(name), TABLES[name]
     size = len(TABLES) + place
 
-    @inlined
     def table(s: Root) -> Table:
         return carray(_pointer(s[place]), (s[size],), dtype)  # type: ignore[call-arg]  # the context is numba's
 
-    return table
+    # machine code is kept and linked by name, and these would all be called the same
+    table.__name__ = table.__qualname__ = name
+    return inlined(table)
 
 
 real, keys, events, arrivals = (_accessor(name) for name in ("real", "keys", "events", "arrivals"))

@@ -1,6 +1,7 @@
 import asyncio
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,10 @@ def test_stop_takes_the_descendants_along() -> None:
 
     grandchild = asyncio.run(stop())
     status = Path(f"/proc/{grandchild}/stat")
-    assert not status.exists() or status.read_text().split()[2] == "Z"
+    deadline = time.monotonic() + 10
+    while status.exists() and status.read_text().split()[2] != "Z":
+        assert time.monotonic() < deadline  # a killed process takes its moment to die on a busy machine
+        time.sleep(0.01)
 
 
 def test_exit_code_is_named() -> None:
