@@ -32,6 +32,7 @@ class HeldPod:
     async def start(self) -> HeldPod:
         server = await asyncio.start_server(self._serve, self.address, 0)
         self.port = server.sockets[0].getsockname()[1]
+        self._accepting = asyncio.ensure_future(server.serve_forever())  # ends with the loop, and the server with it
         return self
 
     def endpoint(self) -> Endpoint:
@@ -104,9 +105,21 @@ class Stage:
 
     async def leave(self, name: str) -> dict[str, tuple[int, int]]:
         """The first request held by a pod is answered."""
-        path = next(iter(self.pods[name].held))
-        self.pods[name].held[path].set()
+        return await self.end(next(iter(self.pods[name].held)))
+
+    async def end(self, path: str) -> dict[str, tuple[int, int]]:
+        """A request held by some pod is answered."""
+        next(pod for pod in self.pods.values() if path in pod.held).held[path].set()
         assert (await self.sent[path]).status == 200
+        return await self.settled()
+
+    async def give_up(self, path: str) -> dict[str, tuple[int, int]]:
+        """A client hangs up."""
+        present = self.seen()["all"][0]
+        self.sent.pop(path).cancel()
+        async with asyncio.timeout(5):
+            while self.seen()["all"][0] == present:
+                await asyncio.sleep(QUIET_S)
         return await self.settled()
 
     async def home(self, key: str) -> str:

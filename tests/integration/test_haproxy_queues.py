@@ -71,6 +71,32 @@ def test_a_request_that_joins_a_pods_own_queue_lets_its_heads_in_as_far_as_the_l
     asyncio.run(story())
 
 
+CALM = {"pod-maxconn": "8", "pod-minconn": "1", "fullconn": "20", "load-balance": BY_KEY}
+
+
+@pytest.mark.parametrize("ending", ["refused", "gone"])
+def test_a_pods_heads_go_in_when_one_who_came_for_it_is_refused_or_stops_waiting(
+    bench: Bench, one_service: Service, ending: str
+) -> None:
+    """7 are present when it is over, so a slot has come since the pod's second request began to wait."""
+
+    async def story() -> None:
+        words = {**CALM, "pod-maxqueue": "2"} if ending == "refused" else CALM
+        scene = await stage(bench, one_service, {**words, "timeout-queue": "60s", "check": "false"})
+        homes = {await scene.home(str(key)): str(key) for key in range(12)}
+        for i in range(3):
+            await scene.come(f"/a{i}?key={homes['a']}")
+        for i in range(4 if ending == "refused" else 5):
+            last = await scene.come(f"/b{i}?key={homes['b']}")
+        assert last["a"] == (1, 2)
+        if ending == "refused":
+            assert await scene.come(f"/a3?key={homes['a']}") == {"a": (2, 1), "b": (2, 2), "all": (7, 0)}
+        else:
+            assert (await scene.give_up(f"/a2?key={homes['a']}"))["a"] == (2, 0)
+
+    asyncio.run(story())
+
+
 def test_one_too_many_for_a_hashed_pod_is_a_503_at_once(bench: Bench, one_service: Service) -> None:
     async def story() -> None:
         words = {**ONE_AT_A_TIME, "pod-maxqueue": "2", "load-balance": BY_KEY}
