@@ -9,14 +9,18 @@ from importlib.metadata import version
 from scenarios.calibration import Calibration
 from scenarios.load import LoadedScenario
 from scenarios.outcome import Outcome, SloOutcome
-from scenarios.traffic import schedule_blocks, schedule_frame
+from scenarios.traffic import rate_of, schedule_blocks, schedule_frame
 from sim.cluster import cluster_of
+from sim.compilation import compile_kernel
 from sim.engine import Replication
 from sim.intervals import interval_if_any, merge_phases, merge_replicas, merge_series
 from sim.replicate import replicate
 from sim.streams import Streams
 from sim.tally import Future, Tally
 from sim.workload import calibrated, declared
+
+_ALONE_S = 3.0  # about what it costs to start worker processes
+_FEW_REQUESTS = 1_000_000  # of a replication, which this process then simulates in a second or two
 
 
 def predict(
@@ -41,7 +45,16 @@ def predict(
     if replications < 1:
         raise ValueError(f"{replications} replications: at least one")
     task = partial(one_future, loaded, calibration, seed, same_arrivals)
-    futures = replicate(task, replications, workers=workers, scheduler=scheduler, enough=enough, progress=progress)
+    futures = replicate(
+        task,
+        replications,
+        workers=workers,
+        scheduler=scheduler,
+        alone_s=_ALONE_S if rate_of(loaded).expected()[-1] < _FEW_REQUESTS else 0.0,
+        enough=enough,
+        warm_up=compile_kernel,
+        progress=progress,
+    )
     total = merge_phases([future.total for future in futures])
     return Outcome(
         kind="predicted",

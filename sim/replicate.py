@@ -9,10 +9,11 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection, wait
+from time import monotonic as _now_s
 from typing import Any, TypeVar
 
 from sim.scheduler import on_cluster
@@ -28,20 +29,26 @@ def replicate(
     *,
     workers: int | None = None,
     scheduler: str | None = None,
+    alone_s: float = 0.0,
     enough: Callable[[Sequence[T]], bool] | None = None,
     warm_up: Callable[[], None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> list[T]:
     """`[task(0), …, task(replications - 1)]`; `task` must be picklable when there are several workers.
 
-    `workers` is by default the number of cores this process may use; 1 stays in this process, and so does what a
+    `workers` is by default the number of cores this process may use, but before it asks others for help it works
+    alone for `alone_s`, and to the end when no more than that is left. 1 stays in this process, and so does what a
     broken pool (a worker killed from outside) left undone. With a `scheduler` (tcp://host:port) a Dask cluster does
     the work instead; ClusterError when it cannot. `enough` sees all results so far after each one, in order, and
-    ends it; what was begun beyond that is dropped. `warm_up` is called here before other processes start.
-    `progress` is told how many are done. An exception of a task is raised here.
+    ends it; what was begun beyond that is dropped. `warm_up` is called here before other processes start, and once
+    in each process of a cluster. `progress` is told how many are done. An exception of a task is raised here.
     """
     results: list[T] = []
-    with contextlib.closing(_in_order(task, replications, workers, scheduler, warm_up)) as done:
+    if scheduler is not None:
+        source = on_cluster(task, replications, scheduler, warm_up)
+    else:
+        source = _here(task, replications, workers, alone_s, warm_up)
+    with contextlib.closing(source) as done:
         for result in done:
             results.append(result)
             if progress is not None:
@@ -51,36 +58,48 @@ def replicate(
     return results
 
 
-def _in_order(
+def _here(
     task: Callable[[int], T],
     replications: int,
     workers: int | None,
-    scheduler: str | None,
+    alone_s: float,
     warm_up: Callable[[], None] | None,
 ) -> Generator[T, None, None]:
-    """Results in order, as they come."""
-    if scheduler is not None:
-        yield from on_cluster(task, replications, scheduler)
-        return
-    count = min(workers or len(os.sched_getaffinity(0)), replications)
+    """Results in order, as they come, from processes of this machine."""
     done = 0
+    if workers is None:
+        for result in _alone(task, replications, alone_s):
+            done += 1
+            yield result
+    count = min(workers or len(os.sched_getaffinity(0)), replications - done)
     if count > 1:
         if warm_up is not None:
             warm_up()
-        with contextlib.suppress(BrokenProcessPool), contextlib.closing(_in_workers(task, replications, count)) as pool:
-            for result in pool:
+        others = _in_workers(task, range(done, replications), count)
+        with contextlib.suppress(BrokenProcessPool), contextlib.closing(others):
+            for result in others:
                 done += 1
                 yield result
     for replication in range(done, replications):
         yield task(replication)
 
 
-def _in_workers(task: Callable[[int], T], replications: int, count: int) -> Generator[T, None, None]:
+def _alone(task: Callable[[int], T], replications: int, alone_s: float) -> Iterator[T]:
+    """The first results, until help is worth its price."""
+    began_s = _now_s()
+    for replication in range(replications):
+        spent_s = _now_s() - began_s
+        if spent_s >= alone_s and spent_s * (replications - replication) >= alone_s * replication:
+            return
+        yield task(replication)
+
+
+def _in_workers(task: Callable[[int], T], replications: range, count: int) -> Generator[T, None, None]:
     # spawned, not forked: the caller may have threads and event loops
     context = multiprocessing.get_context("spawn")
     ending, end = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker, initargs=(task, ending))
-    waiting = iter(range(replications))
+    waiting = iter(replications)
     flying: deque[Future[T]] = deque()
     try:
         while True:

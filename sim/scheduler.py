@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 from sim.errors import ClusterError
 
 T = TypeVar("T")
+_Job = tuple[Callable[[int], T], Callable[[], None] | None]
 
 CONNECT_S = 5.0
 """Until then a scheduler has answered, or is none."""
@@ -47,12 +48,17 @@ def model_version() -> str:
     return f"matchday {version('matchday')} {digest.hexdigest()[:8]} python {python} {parts}"
 
 
-def on_cluster(task: Callable[[int], T], replications: int, address: str) -> Generator[T, None, None]:
-    """`task(0), …, task(replications - 1)` in order. ClusterError when the cluster cannot do it."""
+def on_cluster(
+    task: Callable[[int], T], replications: int, address: str, warm_up: Callable[[], None] | None = None
+) -> Generator[T, None, None]:
+    """`task(0), …, task(replications - 1)` in order, after a `warm_up` of each process.
+
+    ClusterError when the cluster cannot do it.
+    """
     with _client(address) as client:
         flying: deque[Any] = deque()
         try:
-            for found in _fly(client, task, replications, flying):
+            for found in _fly(client, (task, warm_up), replications, flying):
                 for there, worker, result in found:
                     if there != model_version():
                         raise ClusterError(f"{address}: worker {worker} has {there}, here is {model_version()}")
@@ -63,11 +69,9 @@ def on_cluster(task: Callable[[int], T], replications: int, address: str) -> Gen
                     client.cancel(list(flying))
 
 
-def _fly(
-    client: Any, task: Callable[[int], T], replications: int, flying: deque[Any]
-) -> Iterator[list[tuple[str, str, T]]]:
+def _fly(client: Any, job: _Job[T], replications: int, flying: deque[Any]) -> Iterator[list[tuple[str, str, T]]]:
     """What has come, a few at a time; `flying` are the futures not handed out yet."""
-    handed_over = client.submit(_hold, task, pure=False)
+    handed_over = client.submit(_hold, job, pure=False)
     waiting = iter(range(replications))
     while True:
         room = max(2, 2 * sum(client.nthreads().values())) - len(flying)
@@ -138,9 +142,17 @@ def _dask(module: str = "distributed") -> ModuleType:
         raise ClusterError("a Dask cluster needs more: pip install 'matchday[cluster]'") from None
 
 
-def _hold(task: Callable[[int], T]) -> Callable[[int], T]:
-    return task
+def _hold(job: _Job[T]) -> _Job[T]:
+    return job
 
 
-def _run_there(task: Callable[[int], T], replication: int) -> tuple[str, str, T]:
+def _run_there(job: _Job[T], replication: int) -> tuple[str, str, T]:
+    task, warm_up = job
+    if warm_up is not None:
+        _once(warm_up)
     return model_version(), _dask().get_worker().address, task(replication)
+
+
+@lru_cache
+def _once(warm_up: Callable[[], None]) -> None:
+    warm_up()

@@ -36,6 +36,18 @@ def test_no_replications_give_no_results(cluster: Any) -> None:
     assert list(on_cluster(abs, 0, cluster.scheduler_address)) == []
 
 
+warmed: list[int] = []
+
+
+def warm_up() -> None:
+    warmed.append(1)
+
+
+def test_each_process_warms_up_once(cluster: Any) -> None:
+    assert list(on_cluster(abs, 9, cluster.scheduler_address, warm_up)) == list(range(9))
+    assert warmed == [1]
+
+
 def test_a_failing_replication_is_raised_here_in_its_turn(cluster: Any) -> None:
     done = on_cluster(inverse, 9, cluster.scheduler_address)
     assert [next(done) for _ in range(3)] == [inverse(i) for i in range(3)]
