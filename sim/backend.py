@@ -17,8 +17,9 @@ import simpy
 
 from balancer.policy.config import BackendSettings
 from sim.clock import DATA, Clock
+from sim.dataplane.facts import CLOCK_GRAIN_S, REFUSAL_S, TURN_AROUND_S, WEIGHT_SCALE
 from sim.hashing import avalanche
-from sim.picks import WEIGHT_SCALE, Load, StaticMap, Turns, has_room, turns_picker
+from sim.picks import Load, StaticMap, Turns, has_room, turns_picker
 from sim.pod import Pod
 from sim.ring import Ring
 
@@ -34,13 +35,6 @@ Fate = Literal[
     "aborted",
 ]
 Queue: TypeAlias = "OrderedDict[Attempt, None]"
-
-# From sending SYN to a closed port on loopback until HAProxy has dealt with the refusal; holds a slot.
-# Source: measured with HAProxy 2.8.25, tests/integration/test_model_against_haproxy.py.
-REFUSAL_S = 0.0002
-CLOCK_GRAIN_S = 1e-9  # so that k seconds later is k seconds, whatever the rounding
-# Source: HAProxy 2.8, backend.c, back_handle_st_cer; measured with 2.8.25: with one server left, for every algorithm.
-TURN_AROUND_S = 1.0
 
 
 class Server:

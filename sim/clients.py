@@ -13,11 +13,12 @@ from scenarios.traffic import Schedule
 from sim.backend import Attempt, Fate
 from sim.clock import ARRIVAL, DATA, Clock
 from sim.dataplane.draws import child
+from sim.dataplane.facts import USERS
 from sim.destinations import Destination, repeats
 from sim.kinds import Kind
 from sim.proxy import Proxies
 from sim.trace import Record, Trace
-from sim.weather import USERS, Weather
+from sim.weather import Weather
 from sim.workload import service_time
 
 Process = Generator[simpy.Event, object, None]

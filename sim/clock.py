@@ -22,16 +22,16 @@ DATA = CONTROL + 2
 class Clock(simpy.Environment):
     """A SimPy environment. Its own timeouts add a delay to `now`, which can miss an absolute time by a rounding."""
 
+    def __init__(self) -> None:
+        super().__init__(initial_time=0.0)
+
     def at(self, time_s: float, action: Callable[[], object], priority: int = CONTROL) -> None:
         """Call `action` once, at exactly `time_s` (not before now). There is no cancelling: it checks that it still matters."""
-        event = Event(self)
-        event._ok, event._value = True, None  # noqa: SLF001 - what simpy.Timeout does to be triggered already
 
         def call(_event: Event) -> None:
             action()
 
-        event.callbacks.append(call)
-        self._insert(event, time_s, priority)
+        self.until(time_s, priority).callbacks.append(call)
 
     def after(self, delay_s: float, action: Callable[[], object], priority: int = DATA) -> None:
         """Call `action` once, `delay_s` from now, as a timer of the data plane unless told otherwise."""
@@ -40,10 +40,7 @@ class Clock(simpy.Environment):
     def until(self, time_s: float, priority: int = CONTROL) -> Event:
         """An event for a process to wait for: it happens at exactly `time_s`."""
         event = Event(self)
-        event._ok, event._value = True, None  # noqa: SLF001 - as above
-        self._insert(event, time_s, priority)
-        return event
-
-    def _insert(self, event: Event, time_s: float, priority: int) -> None:
-        entry: Any = (max(time_s, self.now), priority, next(self._eid), event)
+        event._ok, event._value = True, None  # noqa: SLF001 - what simpy.Timeout does to be triggered already
+        entry: Any = (max(float(time_s), self.now), priority, next(self._eid), event)
         heapq.heappush(self._queue, entry)
+        return event

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 
 from balancer.policy.config import BackendSettings, ProxyConfig
 from balancer.policy.routing import match
 from sim.hashing import avalanche, sdbm
 from sim.kinds import Kind
-
-# Calls come from pods, whose addresses are unknown; for `balance source` the k-th pod is this plus k.
-FIRST_POD_ADDRESS = int(IPv4Address("127.100.0.1"))
 
 
 @dataclass(frozen=True)

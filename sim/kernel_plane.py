@@ -12,6 +12,7 @@ from scenarios.schema import Scenario
 from sim.clock import Clock
 from sim.cluster import Cluster
 from sim.dataplane import advance as kernel
+from sim.dataplane.facts import WEIGHT_SCALE
 from sim.dataplane.tables import (
     CELL,
     FULL_LANE,
@@ -32,7 +33,7 @@ from sim.dataplane.tables import (
 from sim.fleet import Fleet
 from sim.kernel_tables import enlarge_lane, grown, make_room, new_memory
 from sim.kinds import Kind
-from sim.picks import WEIGHT_SCALE, map_places
+from sim.picks import map_places
 from sim.ring import ring_points
 from sim.streams import Streams
 from sim.workload import Behaviour

@@ -15,11 +15,7 @@ from math import gcd
 from typing import Protocol
 
 from balancer.policy.config import Balance
-
-# Source: HAProxy 2.8, backend-t.h and server-t.h: a weight of 1 to 256 is scaled by 16 before it is used.
-WEIGHT_SCALE = 16
-WEIGHT_RANGE = 256
-MAX_WEIGHT = WEIGHT_RANGE * WEIGHT_SCALE
+from sim.dataplane.facts import MAX_WEIGHT, WEIGHT_RANGE, WEIGHT_SCALE
 
 
 class Load(Protocol):

@@ -15,8 +15,8 @@ from typing import Literal, Protocol
 import simpy
 
 from sim.clock import Clock
+from sim.dataplane.facts import SHORTEST_S
 
-SHORTEST_S = 1e-6
 Welcome = Literal["taken", "refused", "hangs"]
 
 

@@ -11,7 +11,8 @@ from scenarios.schema import Scenario
 from sim.backend import Attempt, Backend, Observer, Server
 from sim.clock import Clock
 from sim.cluster import Cluster
-from sim.destinations import FIRST_POD_ADDRESS, Destination, destination, is_denied
+from sim.dataplane.facts import FIRST_POD_ADDRESS
+from sim.destinations import Destination, destination, is_denied
 from sim.fleet import Fleet
 from sim.kinds import Kind
 from sim.pod import Pod, SharedCpuPod, WorkerPod

@@ -20,9 +20,10 @@ from scenarios.schema import Traffic
 from scenarios.traffic import schedule_blocks
 from sim.cluster import client_addresses
 from sim.dataplane.draws import child
+from sim.dataplane.facts import USERS
 from sim.predict import run_replication
 from sim.streams import Streams
-from sim.weather import USERS, Weather
+from sim.weather import Weather
 from sim.workload import declared
 
 COLUMNS = ("request", "intended_s", "host", "path", "client", "fate", "attempts", "pod", "end_s", "latency_s")

@@ -14,8 +14,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.dataplane.facts import MAX_WEIGHT
 from sim.hashing import avalanche_all
-from sim.picks import MAX_WEIGHT, Load, has_room
+from sim.picks import Load, has_room
 
 _MASK = 0xFFFFFFFF
 

@@ -58,17 +58,3 @@ class Sequence:
         while index >= len(self._drawn):
             self._drawn += self._quantile(self._generator.random(self._BLOCK)).tolist()
         return self._drawn[index]
-
-
-class PerAttempt:
-    """A number for each (attempt, request): row k is drawn when the first request comes to its k-th attempt."""
-
-    def __init__(self, draw_row: Callable[[int], list[float]]) -> None:
-        self._draw_row = draw_row
-        self._rows: list[list[float]] = []
-
-    def row(self, attempt: int) -> list[float]:
-        """The numbers of all requests for their `attempt`-th attempt, from 0."""
-        while attempt >= len(self._rows):
-            self._rows.append(self._draw_row(len(self._rows)))
-        return self._rows[attempt]

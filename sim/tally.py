@@ -18,6 +18,7 @@ from sim.dataplane.figures import COARSE_BITS, COARSE_CELLS, FINE_BITS, FINE_CEL
 from sim.dataplane.memory import Memory
 from sim.dataplane.tables import BUCKET, BUCKET_S, PHASE, RECORD_COUNT, SECOND, SLO_P99_S, SURGE_END_S
 from sim.intervals import Row
+from sim.trace import note_change
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,8 @@ class Tally:
         self.pods: list[str] = []
 
     def note_replicas(self, now_s: float, desired: int, ready: int, in_rotation: int) -> None:
-        """Replica counts from now on; of several changes at one moment only the last is kept."""
-        row = (now_s, desired, ready, in_rotation)
-        if self.replicas and self.replicas[-1][0] == now_s:
-            self.replicas.pop()
-        if not self.replicas or self.replicas[-1][1:] != row[1:]:
-            self.replicas.append(row)
+        """Replica counts from now on."""
+        note_change(self.replicas, (now_s, desired, ready, in_rotation))
 
     def close(self, memory: Memory, pods: list[str]) -> None:
         """Keep what the kernel has added up; `records` are there when a trace was asked for."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from scenarios.figures import FATES
 from sim.backend import Fate
-
-CODE: dict[Fate, int] = {fate: code for code, fate in enumerate(FATES)}  # type: ignore[misc]  # the same words
+from sim.intervals import Row
 
 
 class Record(NamedTuple):
@@ -36,7 +34,7 @@ class Trace:
     records: list[Record] = field(default_factory=list)
     waited: list[tuple[float, int]] = field(default_factory=list)
     served: list[tuple[float, int]] = field(default_factory=list)
-    replicas: list[tuple[float, int, int, int]] = field(default_factory=list)
+    replicas: list[Row] = field(default_factory=list)
 
     def in_order(self) -> list[Record]:
         """Records by intended time."""
@@ -51,9 +49,13 @@ class Trace:
         self.served.append((now_s, step))
 
     def note_replicas(self, now_s: float, desired: int, ready: int, in_rotation: int) -> None:
-        """Replica counts from now on; of several changes at one moment only the last is kept."""
-        row = (now_s, desired, ready, in_rotation)
-        if self.replicas and self.replicas[-1][0] == now_s:
-            self.replicas.pop()
-        if not self.replicas or self.replicas[-1][1:] != row[1:]:
-            self.replicas.append(row)
+        """Replica counts from now on."""
+        note_change(self.replicas, (now_s, desired, ready, in_rotation))
+
+
+def note_change(rows: list[Row], row: Row) -> None:
+    """Append a row (time, counts) if a count has changed; of several changes at one moment only the last is kept."""
+    if rows and rows[-1][0] == row[0]:
+        rows.pop()
+    if not rows or rows[-1][1:] != row[1:]:
+        rows.append(row)

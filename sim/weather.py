@@ -9,12 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from sim.dataplane import draws
+from sim.dataplane.facts import MOST_DRAWS
 from sim.kinds import Kind
 from sim.streams import Cause, Streams
 from sim.workload import Behaviour, Distribution
-
-MOST_DRAWS = 256  # draws of one attempt's pick
-USERS = 1 << 40  # user u is known as USERS + u
 
 
 class Weather:

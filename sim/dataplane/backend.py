@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sim.dataplane.compiled import compiled, inlined, merged
 from sim.dataplane.events import limit, schedule
+from sim.dataplane.facts import REFUSAL_S, TURN_AROUND_S, WEIGHT_SCALE
 from sim.dataplane.figures import count_area
 from sim.dataplane.limits import has_room, limit_of
 from sim.dataplane.memory import Root, attempts, backends, groups, kinds, pending, pods, real, seats
@@ -35,10 +36,6 @@ from sim.dataplane.tables import (
     STALE_SEAT,
     WARM_UP,
 )
-
-REFUSAL_S = 0.0002
-TURN_AROUND_S = 1.0
-_WEIGHT_SCALE = 16
 
 
 @inlined
@@ -309,7 +306,7 @@ def warm_up(s: Root, seat: int, serial: int) -> None:
     b = backends(s)[backend]
     slow_s, joined_s = b.slowstart_s, server.joined_s
     elapsed_s = int(real(s)[NOW_S] - joined_s + 0.5)
-    server.eweight = server.weight * min(_WEIGHT_SCALE, (_WEIGHT_SCALE * elapsed_s + slow_s) // slow_s)
+    server.eweight = server.weight * min(WEIGHT_SCALE, (WEIGHT_SCALE * elapsed_s + slow_s) // slow_s)
     reweighted(s, seat)
     if elapsed_s < slow_s:
         schedule(s, joined_s + (elapsed_s + 1), WARM_UP, seat, serial)

@@ -6,6 +6,7 @@ from sim.dataplane.backend import end, submit
 from sim.dataplane.compiled import compiled, inlined, merged
 from sim.dataplane.draws import CONSTANT, child, part_key, quantile, uniform
 from sim.dataplane.events import limit, schedule
+from sim.dataplane.facts import FIRST_POD_ADDRESS, USERS
 from sim.dataplane.figures import record
 from sim.dataplane.memory import (
     Root,
@@ -73,8 +74,6 @@ from sim.dataplane.tables import (
     USERS_KEY,
 )
 
-USERS = 1 << 40
-_FIRST_POD_ADDRESS = 0x7F640001
 _MASK = 0xFFFFFFFF
 
 
@@ -129,7 +128,7 @@ def _hash(s: Root, row: int, at: int) -> int:
     a = attempts(s)[row]
     if lists(s)[at] == SOURCE_KEY:
         if a.parent >= 0:
-            value = _FIRST_POD_ADDRESS + attempts(s)[a.parent].last_pod
+            value = FIRST_POD_ADDRESS + attempts(s)[a.parent].last_pod
         else:
             value = lists(s)[s[ADDRESSES_AT] + a.client]
     else:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from sim.dataplane.compiled import inlined
+from sim.dataplane.facts import CLOCK_GRAIN_S
 from sim.dataplane.memory import Root, backends, groups, real, seats
 from sim.dataplane.tables import NOW_S
-
-_GRAIN_S = 1e-9  # so that k seconds later is k seconds, whatever the rounding
 
 
 @inlined
@@ -28,7 +27,7 @@ def limit_of(s: Root, seat: int) -> int:
     joined_s = server.joined_s
     if joined_s >= 0.0:  # NaN unless it starts slowly
         slow_s = b.slowstart_s
-        elapsed_s = np.int64(np.floor(real(s)[NOW_S] - joined_s + _GRAIN_S))
+        elapsed_s = np.int64(np.floor(real(s)[NOW_S] - joined_s + CLOCK_GRAIN_S))
         if elapsed_s < slow_s:
             limit = max(1, limit * (100 * elapsed_s // slow_s) // 100)
     return limit

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from sim.dataplane import rings, turns
 from sim.dataplane.compiled import compiled, inlined
+from sim.dataplane.facts import MAX_WEIGHT
 from sim.dataplane.limits import has_room, limit_of
 from sim.dataplane.memory import Root, attempts, backends, groups, leaves, points, seats
 from sim.dataplane.tables import FIRST, HASH_MAP, HASH_RING, LEASTCONN, RANDOM, ROUNDROBIN
 
 NO_ROOM = 1 << 62
-_MAX_WEIGHT = 4096
 
 
 @inlined
@@ -29,7 +29,7 @@ def _takes_one_more(s: Root, seat: int) -> bool:
 def _load_key(s: Root, seat: int) -> int:
     server = seats(s)[seat]
     inflight = server.served + server.queued
-    return (inflight + 1) * _MAX_WEIGHT // server.eweight if inflight else 0
+    return (inflight + 1) * MAX_WEIGHT // server.eweight if inflight else 0
 
 
 @inlined

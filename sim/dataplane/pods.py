@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sim.dataplane.compiled import compiled, inlined
 from sim.dataplane.events import schedule
+from sim.dataplane.facts import SHORTEST_S
 from sim.dataplane.memory import Root, attempts, kinds, pods, real
 from sim.dataplane.tables import (
     CALLING,
@@ -21,8 +22,6 @@ from sim.dataplane.tables import (
     WORKERS,
     WORKING,
 )
-
-_SHORTEST_S = 1e-6
 
 
 @inlined
@@ -87,7 +86,7 @@ def accept(s: Root, pod: int, row: int) -> None:
 
 @compiled
 def _serve(s: Root, pod: int, row: int) -> None:
-    service_s = max(attempts(s)[row].service_s, _SHORTEST_S)
+    service_s = max(attempts(s)[row].service_s, SHORTEST_S)
     cores = kinds(s)[attempts(s)[row].kind].cpu_s / service_s  # a slow pod burns as much a second, for longer
     attempts(s)[row].cores = cores
     attempts(s)[row].inside = WORKING

@@ -6,12 +6,12 @@ import numpy as np
 
 from sim.dataplane.compiled import compiled, inlined
 from sim.dataplane.draws import bits_32, part_key
+from sim.dataplane.facts import MOST_DRAWS
 from sim.dataplane.limits import has_room
 from sim.dataplane.memory import Root, attempts, backends, groups, keys, points, seats
 from sim.dataplane.tables import PICKS_KEY
 
 _MASK = 0xFFFFFFFF
-_MOST_DRAWS = 256
 
 
 @compiled
@@ -105,7 +105,7 @@ def drawn(s: Root, group: int, row: int, avoid: int) -> int:
     number, who = a.number, a.who
     best = -1
     for draw in range(backends(s)[g.backend].draws):
-        value = bits_32(part_key(keys(s)[PICKS_KEY], number * _MOST_DRAWS + draw), who)
+        value = bits_32(part_key(keys(s)[PICKS_KEY], number * MOST_DRAWS + draw), who)
         if avoid >= 0:
             value = avalanche((value + a.retries_left) & _MASK)
         seat = nearest(s, group, value, avoid)

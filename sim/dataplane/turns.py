@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from sim.dataplane.compiled import compiled, inlined
+from sim.dataplane.facts import MAX_WEIGHT, WEIGHT_RANGE, WEIGHT_SCALE
 from sim.dataplane.limits import has_room
 from sim.dataplane.memory import Root, groups, leaves, seats
 
 ORDER_BITS = 35
-_WEIGHT_SCALE, _WEIGHT_RANGE = 16, 256
-_MAX_WEIGHT = _WEIGHT_SCALE * _WEIGHT_RANGE
 _NOW_TREE = 1
 
 
@@ -80,7 +79,7 @@ def join(s: Root, group: int, seat: int) -> None:
     server.tree = -1
     groups(s)[group].total += weight
     if not g.started:
-        _put(s, group, g.init, _MAX_WEIGHT - weight, seat)
+        _put(s, group, g.init, MAX_WEIGHT - weight, seat)
         groups(s)[group].cycle = groups(s)[group].position = groups(s)[group].total
         return
     server.position = g.position + (groups(s)[group].total + g.cycle - g.position) // weight
@@ -94,9 +93,9 @@ def _requeue(s: Root, group: int, seat: int) -> None:
     position, weight = server.position, server.turn_weight
     if position >= 2 * g.cycle or position >= g.cycle + g.total:
         server.position = position - g.cycle
-        _put(s, group, g.next, _MAX_WEIGHT - weight, seat)
+        _put(s, group, g.next, MAX_WEIGHT - weight, seat)
     else:
-        key = _WEIGHT_RANGE * position + (_MAX_WEIGHT + server.rest - weight) // _WEIGHT_SCALE
+        key = WEIGHT_RANGE * position + (MAX_WEIGHT + server.rest - weight) // WEIGHT_SCALE
         _put(s, group, _NOW_TREE, key, seat)
 
 
@@ -111,7 +110,7 @@ def reweigh(s: Root, group: int, seat: int) -> None:
     waits_for_first = server.tree == g.init
     take_out(s, group, seat)
     if waits_for_first:
-        _put(s, group, g.init, _MAX_WEIGHT - weight, seat)
+        _put(s, group, g.init, MAX_WEIGHT - weight, seat)
         return
     step = g.total // weight
     server.position = min(server.position, server.last + step)
@@ -166,7 +165,7 @@ def following(s: Root, group: int, avoid: int) -> int:
         if passed == chosen:
             pass
         elif switched:  # their places were lost with the old cycle
-            _put(s, group, g.init, _MAX_WEIGHT - seats(s)[passed].turn_weight, passed)
+            _put(s, group, g.init, MAX_WEIGHT - seats(s)[passed].turn_weight, passed)
         else:
             _requeue(s, group, passed)
         passed = seats(s)[passed].before

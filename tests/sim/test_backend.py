@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from balancer.policy.config import Balance, Timeouts
-from sim.backend import REFUSAL_S
+from sim.dataplane.facts import REFUSAL_S
 from sim.ring import Ring
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.streams import CAUSES, PerAttempt, Sequence, Streams
+from sim.streams import CAUSES, Sequence, Streams
 
 
 def test_the_same_name_gives_the_same_numbers_whatever_else_is_drawn() -> None:
@@ -36,18 +36,3 @@ def test_the_kth_draw_of_a_sequence_does_not_depend_on_when_it_is_asked_for() ->
     one, other = sequence(), sequence()
     assert other[200] == [one[k] for k in range(201)][200]
     assert 0 <= one[0] < 10
-
-
-def test_a_row_is_drawn_when_the_first_request_comes_to_that_attempt() -> None:
-    drawn: list[int] = []
-
-    def draw(attempt: int) -> list[float]:
-        drawn.append(attempt)
-        return [attempt + 0.5]
-
-    table = PerAttempt(draw)
-    assert table.row(0) == [0.5]
-    assert drawn == [0]
-    assert table.row(2) == [2.5]
-    table.row(1)
-    assert drawn == [0, 1, 2]
