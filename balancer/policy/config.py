@@ -140,8 +140,20 @@ class Route:
 
 
 @dataclass(frozen=True)
+class Certificate:
+    """A TLS certificate with its chain and key, `pem`, shown to clients that ask for one of `hosts`.
+
+    `name` is a file name, unique. The first certificate of a proxy is also shown to clients that ask for none of them.
+    """
+
+    name: str
+    hosts: tuple[str, ...]
+    pem: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class ProxyConfig:
-    """The whole proxy: where it listens, where requests go, and who serves them."""
+    """The whole proxy: where it listens, where requests go, and who serves them. `https_port` None: no TLS."""
 
     bind_address: str
     bind_port: int
@@ -149,6 +161,8 @@ class ProxyConfig:
     backends: tuple[Backend, ...] = ()
     default_backend: str | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
+    https_port: int | None = None
+    certificates: tuple[Certificate, ...] = ()
 
     def backend(self, name: str) -> Backend:
         """The backend of that name; KeyError when there is none."""
