@@ -1,7 +1,8 @@
 # make rehearse   the whole loop on this machine: calibrate, predict, surge, compare, report
 # make check      format, lint, types, import contracts, tests: what people and CI run
+# make check-cluster   tests on a real Kubernetes cluster: one of kind, or MATCHDAY_TEST_CONTEXT's; about 15 minutes
 # make bench      how fast the model is: ratios, measured side by side
-.PHONY: rehearse check bench lock
+.PHONY: rehearse check check-cluster bench lock
 .DEFAULT_GOAL := rehearse
 BIN := .venv/bin
 
@@ -14,6 +15,9 @@ check: .venv/ready-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+check-cluster: .venv/ready-dev
+	$(BIN)/pytest tests/cluster -p no:xdist
 
 bench: .venv/ready-dev
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/bench_model.py
