@@ -7,35 +7,48 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from balancer.errors import RuntimeCommandError
-from balancer.haproxy.process import HAProxy
+from balancer.haproxy.proxy import Proxy
 from balancer.policy.config import ProxyConfig
-from balancer.policy.desired import with_servers, without_servers
+from balancer.policy.desired import Frames
 from balancer.policy.objects import Endpoint, Manifests, Problem
 from balancer.policy.plan import Reload, RuntimeCommand, carried_over, plan
+from balancer.policy.servers import Servers
 
 Endpoints = Mapping[str, tuple[Endpoint, ...]]
 
 
 @dataclass(frozen=True)
 class SyncResult:
-    """What one sync did. `reasons` say why there was a reload; `warnings` what of the manifests was refused."""
+    """What one sync did. `reasons` say why there was a reload; `warnings` what of the manifests was refused.
+
+    `waiting` says that a server whose pod is gone still has requests: another sync is needed to delete it.
+    """
 
     commands: tuple[RuntimeCommand, ...] = ()
     reloads: int = 0
     reasons: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = ()
     took_s: float = 0.0
+    waiting: bool = False
 
 
 class Controller:
     """Keeps one HAProxy in line with `manifests` (which may be replaced at any time) and the endpoints it is told.
 
-    `proxies` is how many HAProxies share the pods. Not for use by several threads at once.
+    `proxies` is how many HAProxies share the pods; it may change too. Not for use by several threads at once.
     """
 
-    def __init__(self, haproxy: HAProxy, manifests: Manifests, proxies: int = 1) -> None:
-        self.haproxy, self.proxies = haproxy, proxies
+    def __init__(self, proxy: Proxy, manifests: Manifests, proxies: int = 1, *, allow_snippets: bool = False) -> None:
+        self.proxy, self.proxies = proxy, proxies
         self.current: ProxyConfig | None = None
+        self._frames = Frames(
+            bind_address=proxy.bind_address,
+            bind_port=proxy.bind_port,
+            https_port=proxy.https_port,
+            allow_snippets=allow_snippets,
+        )
+        self._servers = Servers()
+        self._unsaved = False
         self.manifests = manifests
 
     @property
@@ -46,48 +59,52 @@ class Controller:
     @manifests.setter
     def manifests(self, manifests: Manifests) -> None:
         self._manifests = manifests
-        self._frame = without_servers(
-            manifests, bind_address=self.haproxy.bind_address, bind_port=self.haproxy.bind_port
-        )
+        self.frame = self._frames.frame(manifests)
 
-    def sync(self, endpoints: Endpoints) -> SyncResult:
+    def desired(self, endpoints: Endpoints) -> ProxyConfig:
+        """What manifests and endpoints ask for."""
+        return self._servers.config(self.frame.config, endpoints, proxies=self.proxies, current=self.current)
+
+    def sync(self, endpoints: Endpoints, *, save: bool = True) -> SyncResult:
         """Bring HAProxy to what manifests and endpoints ask for, starting it if it never ran.
 
-        A server whose endpoint is gone is drained, and deleted by the first sync that finds it idle.
+        A server whose endpoint is gone is drained, and deleted by the first sync that finds it idle. With `save` False
+        the files that a restarted HAProxy would read are left to `save`.
         HAProxyUnavailableError when HAProxy is not there.
         """
         began = time.perf_counter()
-        desired = with_servers(self._frame.config, endpoints, proxies=self.proxies, current=self.current)
+        desired = self.desired(endpoints)
         commands: tuple[RuntimeCommand, ...] = ()
         reasons: tuple[str, ...] = ()
+        waiting = False
         if self.current is None:
-            self.haproxy.start(desired)
+            self.proxy.start(desired)
             self.current = desired
         elif isinstance(step := plan(self.current, desired), Reload):
             reasons = step.reasons
         else:
-            commands, reasons = self._apply(self.current, desired, step)
+            try:
+                left = self.proxy.runtime.apply(step) if step else ()
+            except RuntimeCommandError as error:
+                reasons = (str(error),)
+            else:
+                self.current = carried_over(self.current, desired, left)
+                commands = tuple(command for command in step if command not in left)
+                waiting, self._unsaved = bool(left), self._unsaved or bool(step)
         if reasons:
-            self.haproxy.reload(desired)
-            self.current = desired
+            self.proxy.reload(desired)
+            self.current, self._unsaved = desired, False
         took_s = time.perf_counter() - began
-        return SyncResult(commands, 1 if reasons else 0, reasons, self._frame.warnings, took_s)
+        if save:
+            self.save()
+        return SyncResult(commands, 1 if reasons else 0, reasons, self.frame.warnings, took_s, waiting)
+
+    def save(self) -> None:
+        """Bring the files in line with what HAProxy was told since they were written."""
+        if self._unsaved and self.current is not None:
+            self.proxy.write(self.current)
+            self._unsaved = False
 
     def is_idle(self, endpoint: str) -> bool:
         """Whether no request is in flight on, or waiting for, the pod of that name, on any worker."""
-        return all(stat.idle for stat in self.haproxy.servers() if stat.name == endpoint)
-
-    def _apply(
-        self, current: ProxyConfig, desired: ProxyConfig, step: tuple[RuntimeCommand, ...]
-    ) -> tuple[tuple[RuntimeCommand, ...], tuple[str, ...]]:
-        """Carry out the commands; what was done, and why a reload must set it right when HAProxy refused one."""
-        if not step:
-            self.current = desired
-            return (), ()
-        try:
-            waiting = self.haproxy.runtime.apply(step)
-        except RuntimeCommandError as error:
-            return (), (str(error),)
-        self.current = carried_over(current, desired, waiting)
-        self.haproxy.write(self.current)
-        return tuple(command for command in step if command not in waiting), ()
+        return all(stat.idle for stat in self.proxy.servers() if stat.name == endpoint)

@@ -10,7 +10,7 @@ from itertools import count
 from typing import Generic, Protocol, TypeVar
 
 from balancer.policy.config import Backend as BackendConfig
-from balancer.policy.desired import share
+from balancer.policy.servers import share
 from sim.cluster import Cluster
 
 

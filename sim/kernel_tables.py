@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from balancer.policy.config import Backend, BackendSettings, ProxyConfig
-from balancer.policy.desired import share
+from balancer.policy.servers import share
 from balancer.policy.routing import match
 from scenarios.errors import ScenarioError
 from scenarios.schema import Scenario

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Address
 
-from balancer.policy.desired import share
+from balancer.policy.servers import share
 from scenarios.schema import Scenario
 from sim.backend import Attempt, Backend, Observer, Server
 from sim.clock import Clock

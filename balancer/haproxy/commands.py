@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from balancer.haproxy.certificates import CERTIFICATE_LIST, certificate_path, list_entry, pem_lines
 from balancer.haproxy.config import EXACT_MAP, PREFIX_MAP
 from balancer.haproxy.text import address, name, port, server_options, socket_word
 from balancer.policy.plan import (
+    AddCertificate,
     AddMapEntry,
     AddServer,
+    CertificateCommand,
+    DeleteCertificate,
     DeleteMapEntry,
     DeleteServer,
     DrainServer,
     EnableServer,
     ReadyServer,
+    RenewCertificate,
     RuntimeCommand,
     ServerCommand,
     SetAddress,
@@ -27,10 +32,14 @@ _MAP_FILES = {"exact": EXACT_MAP, "prefix": PREFIX_MAP}
 
 @dataclass(frozen=True)
 class Line:
-    """One line for the socket; an answer that begins with one of `good` means success, `""` an empty answer."""
+    """One command for the socket; an answer that begins with one of `good` means success, `""` an empty answer.
+
+    `payload` are lines that follow it; they may be secret, and are never shown.
+    """
 
     text: str
     good: tuple[str, ...] = ("",)
+    payload: str = field(default="", repr=False)
 
     def accepts(self, answer: str) -> bool:
         """Whether HAProxy did it."""
@@ -56,6 +65,8 @@ def lines(command: RuntimeCommand) -> tuple[Line, ...]:
         return (Line(f"set map {_MAP_FILES[command.map]} {socket_word(command.key)} {backend}"),)
     if isinstance(command, DeleteMapEntry):
         return (Line(f"del map {_MAP_FILES[command.map]} {socket_word(command.key)}"),)
+    if isinstance(command, CertificateCommand):
+        return _certificate_lines(command)
     return (_server_line(command, f"{name(command.backend)}/{name(command.name)}"),)
 
 
@@ -86,4 +97,28 @@ def _server_line(command: ServerCommand, where: str) -> Line:
         return Line(f"set maxconn server {where} {command.maxconn}")
     if isinstance(command, SetAddress):
         return Line(f"set server {where} addr {address(command.address).strip('[]')} port {port(command.port)}", _MOVED)
+    raise AssertionError(command)
+
+
+def _certificate_lines(command: CertificateCommand) -> tuple[Line, ...]:
+    """A certificate is read into a name of its own first, then listed for its hosts.
+
+    Source: HAProxy 2.8 management guide, `new ssl cert`, `set ssl cert`, `commit ssl cert`, `add ssl crt-list`.
+    """
+    path = certificate_path(command.certificate)
+    listed = f"{CERTIFICATE_LIST} {path}"
+    fill = (
+        Line(f"set ssl cert {path} <<", ("Transaction created", "Transaction updated"), pem_lines(command.certificate)),
+        Line(f"commit ssl cert {path}", ("Committing",)),
+    )
+    if isinstance(command, AddCertificate):
+        entry = Line(f"add ssl crt-list {CERTIFICATE_LIST} <<", ("Inserting",), list_entry(command.certificate))
+        return (Line(f"new ssl cert {path}", ("New empty certificate store",)), *fill, entry)
+    if isinstance(command, RenewCertificate):
+        return fill
+    if isinstance(command, DeleteCertificate):
+        return (
+            Line(f"del ssl crt-list {listed}", ("Entry",)),
+            Line(f"del ssl cert {path}", ("Certificate",)),
+        )
     raise AssertionError(command)

@@ -26,7 +26,7 @@ class Runtime:
         self.path = path
         self._timeout_s = timeout_s
 
-    def ask(self, commands: Sequence[str]) -> list[str]:
+    def ask(self, commands: Sequence[str | Line]) -> list[str]:
         """The answers, without the blank lines around them. HAProxyUnavailableError when it does not answer."""
         try:
             with _connected(self.path, self._timeout_s) as connection:
@@ -57,7 +57,7 @@ class Runtime:
         return parse_servers_conn(self.ask([what])[0])
 
     def _obeyed(self, said: Sequence[Line]) -> None:
-        for line, answer in zip(said, self.ask([line.text for line in said]) if said else (), strict=True):
+        for line, answer in zip(said, self.ask(said) if said else (), strict=True):
             if not line.accepts(answer):
                 raise RuntimeCommandError(f"HAProxy refused `{line.text}`: {answer or 'no answer'}")
 
@@ -84,10 +84,12 @@ class Runtime:
         return tuple(waiting)
 
     @staticmethod
-    def _ask_one(connection: socket.socket, command: str) -> str:
-        if "\n" in command:
-            raise RuntimeCommandError(f"HAProxy takes one line at a time: {command!r}")
-        connection.sendall(command.encode() + b"\n")
+    def _ask_one(connection: socket.socket, command: str | Line) -> str:
+        line = Line(command) if isinstance(command, str) else command
+        if "\n" in line.text or "\n\n" in line.payload:
+            raise RuntimeCommandError(f"HAProxy takes one line at a time: {line.text!r}")
+        ending = f"\n{line.payload}\n\n" if line.payload else "\n"
+        connection.sendall((line.text + ending).encode())
         return _until_prompt(connection)
 
 

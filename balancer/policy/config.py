@@ -138,6 +138,12 @@ class Route:
     path_type: PathType
     backend: str
 
+    @property
+    def place(self) -> tuple[str | None, str, bool]:
+        """Host, path and whether it is Exact: what two routes must not share; a Prefix ends in a slash here."""
+        exact = self.path_type == "Exact"
+        return self.host, self.path if exact else self.path.rstrip("/") + "/", exact
+
 
 @dataclass(frozen=True)
 class Certificate:

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
+from operator import is_
 
 from balancer.policy.annotations import VOCABULARY, Layer, settings_from
-from balancer.policy.config import Backend, BackendSettings, ProxyConfig, Route, Server, ServerState
-from balancer.policy.objects import BackendRef, Deployment, Endpoint, Ingress, Manifests, Problem, Service, ServicePort
+from balancer.policy.config import Backend, BackendSettings, ProxyConfig, Route
+from balancer.policy.objects import (
+    BackendRef,
+    ConfigMap,
+    Deployment,
+    Endpoint,
+    Ingress,
+    Manifests,
+    Problem,
+    Service,
+    ServicePort,
+)
 from balancer.policy.routing import ordered
+from balancer.policy.servers import Servers
 
 CONFIG_MAP = "matchday"
 
@@ -30,6 +41,80 @@ class _Use:
     port: ServicePort
     ingresses: tuple[Ingress, ...] = ()
 
+    def same(self, other: _Use) -> bool:
+        """Whether it is made of the very same objects."""
+        ours, theirs = (self.service, *self.ingresses), (other.service, *other.ingresses)
+        return len(ours) == len(theirs) and all(map(is_, ours, theirs))
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A backend without servers, what is wrong with its annotations, and what both were made of."""
+
+    use: _Use
+    defaults: Sequence[Layer]
+    backend: Backend
+    problems: tuple[Problem, ...]
+
+
+class Frames:
+    """Reads manifests again and again; a backend whose objects did not change comes out as the very same object."""
+
+    def __init__(
+        self, *, bind_address: str, bind_port: int, https_port: int | None = None, allow_snippets: bool = False
+    ) -> None:
+        self._empty = ProxyConfig(bind_address, bind_port, https_port=https_port)
+        self._allow_snippets = allow_snippets
+        self._made: dict[str, _Made] = {}
+        self._routes: tuple[Route, ...] = ()
+        self._defaults: list[Layer] = []
+        self._config_maps: tuple[ConfigMap, ...] = ()
+        self._for_all: tuple[BackendSettings, tuple[Problem, ...]] = self._settings([])
+
+    def frame(self, manifests: Manifests) -> Desired:
+        """What the manifests alone say: routes, backends and their settings, without any server."""
+        self._read_defaults(manifests)
+        for_all, problems = self._for_all
+        warnings = dict.fromkeys((*manifests.warnings, *problems))
+        made: dict[str, _Made] = {}
+        for name, use in _uses(manifests).items():
+            last = self._made.get(name)
+            if last is None or not last.use.same(use) or last.defaults is not self._defaults:
+                settings, problems = self._of_backend(use)
+                last = _Made(use, self._defaults, Backend(name, settings), problems)
+            warnings |= dict.fromkeys(last.problems)
+            made[name] = last
+        self._made = made
+        table, hidden = _table(manifests)
+        self._routes = self._routes if self._routes == table else table
+        config = replace(
+            self._empty,
+            routes=self._routes,
+            backends=tuple(entry.backend for entry in made.values()),
+            default_backend=_default_backend(manifests),
+            timeouts=for_all.timeouts,
+            certificates=manifests.certificates,
+        )
+        return Desired(config, (*warnings, *hidden))
+
+    def _read_defaults(self, manifests: Manifests) -> None:
+        maps = tuple(config_map for config_map in manifests.config_maps if config_map.name == CONFIG_MAP)
+        if maps != self._config_maps:
+            self._config_maps = maps
+            self._defaults = [Layer(entry.document, ("data",), entry.data, bare=True) for entry in maps]
+            self._for_all = self._settings(self._defaults)
+
+    def _of_backend(self, use: _Use) -> tuple[BackendSettings, tuple[Problem, ...]]:
+        """Settings of a backend; where two Ingresses name it, both are heard, and the first read wins."""
+        place = ("metadata", "annotations")
+        ingresses = [Layer(ingress.document, place, ingress.annotations) for ingress in use.ingresses]
+        service = Layer(use.service.document, place, use.service.annotations)
+        settings, problems = self._settings([*self._defaults, *reversed(ingresses), service])
+        return settings, (*problems, *_disagreements(use, ingresses))
+
+    def _settings(self, layers: Sequence[Layer]) -> tuple[BackendSettings, tuple[Problem, ...]]:
+        return settings_from(layers)
+
 
 def desired_config(
     manifests: Manifests,
@@ -40,54 +125,37 @@ def desired_config(
     proxies: int = 1,
     current: ProxyConfig | None = None,
 ) -> Desired:
-    """The wished-for proxy. `endpoints` and backends are keyed by `namespace_service_port`; see `with_servers`."""
+    """The wished-for proxy. `endpoints` and backends are keyed by `namespace_service_port`; see `Servers.config`."""
     frame = without_servers(manifests, bind_address=bind_address, bind_port=bind_port)
-    return replace(frame, config=with_servers(frame.config, endpoints, proxies=proxies, current=current))
+    return replace(frame, config=Servers().config(frame.config, endpoints, proxies=proxies, current=current))
 
 
 def without_servers(manifests: Manifests, *, bind_address: str, bind_port: int) -> Desired:
-    """What the manifests alone say: routes, backends and their settings."""
-    defaults = _default_layers(manifests)
-    for_all, problems = settings_from(defaults)
-    warnings = dict.fromkeys((*manifests.warnings, *problems))
-    backends = []
-    for name, use in _uses(manifests).items():
-        settings, problems = _settings(defaults, use)
-        warnings |= dict.fromkeys(problems)
-        backends.append(Backend(name, settings))
-    table, default = routes(manifests), _default_backend(manifests)
-    config = ProxyConfig(bind_address, bind_port, table, tuple(backends), default, for_all.timeouts)
-    return Desired(config, tuple(warnings))
-
-
-def with_servers(
-    frame: ProxyConfig,
-    endpoints: Mapping[str, tuple[Endpoint, ...]],
-    *,
-    proxies: int = 1,
-    current: ProxyConfig | None = None,
-) -> ProxyConfig:
-    """`frame` with a server for each endpoint.
-
-    A server keeps the id it has in `current`; a new one gets the lowest that no server there has, so that hashing
-    stays put while pods come and go. A pod's limits are shared by `proxies`, as `share` says.
-    """
-    known = {} if current is None else {backend.name: backend.servers for backend in current.backends}
-    backends = []
-    for backend in frame.backends:
-        servers = _servers(endpoints.get(backend.name, ()), known.get(backend.name, ()), backend.settings, proxies)
-        backends.append(replace(backend, servers=tuple(servers)))
-    return replace(frame, backends=tuple(backends))
+    """What the manifests alone say; see `Frames.frame`."""
+    return Frames(bind_address=bind_address, bind_port=bind_port).frame(manifests)
 
 
 def routes(manifests: Manifests) -> tuple[Route, ...]:
     """All Ingresses' rules as one table, by precedence; paths whose Service does not exist are left out."""
-    return ordered(
-        Route(path.host, path.path, path.path_type, backend_name(*found))
-        for ingress in manifests.ingresses
-        for path in ingress.paths
-        if (found := resolve(manifests, ingress.namespace, path.backend)) is not None
-    )
+    return _table(manifests)[0]
+
+
+def _table(manifests: Manifests) -> tuple[tuple[Route, ...], tuple[Problem, ...]]:
+    """The routes, and the paths that an Ingress read earlier has already."""
+    found: dict[tuple[str | None, str, bool], tuple[Route, Ingress]] = {}
+    hidden = []
+    for ingress in manifests.ingresses:
+        for path in ingress.paths:
+            used = resolve(manifests, ingress.namespace, path.backend)
+            if used is None:
+                continue
+            route = Route(path.host, path.path, path.path_type, backend_name(*used))
+            first, owner = found.setdefault(route.place, (route, ingress))
+            if first is not route and first.backend != route.backend:
+                where = ("spec", "rules", path.rule, "http", "paths", path.index)
+                said = f"a host and path that {owner.namespace}/{owner.name} does not have already"
+                hidden.append(Problem(ingress.document, where, f"{path.host or '*'}{path.path}", said))
+    return ordered(route for route, _ in found.values()), tuple(hidden)
 
 
 def backend_names(manifests: Manifests) -> tuple[str, ...]:
@@ -117,11 +185,11 @@ def selects(service: Service, deployment: Deployment) -> bool:
 
 def resolve(manifests: Manifests, namespace: str, ref: BackendRef) -> tuple[Service, ServicePort] | None:
     """The Service and port a reference means; None when there is no such thing."""
-    for service in manifests.services:
-        if service.name == ref.service and service.namespace == namespace:
-            for port in service.ports:
-                if ref.port in (port.port, port.name):
-                    return service, port
+    service = manifests.service_of.get((namespace, ref.service))
+    if service is not None:
+        for port in service.ports:
+            if ref.port in (port.port, port.name):
+                return service, port
     return None
 
 
@@ -149,20 +217,6 @@ def _default_backend(manifests: Manifests) -> str | None:
     return None
 
 
-def _default_layers(manifests: Manifests) -> list[Layer]:
-    maps = [config_map for config_map in manifests.config_maps if config_map.name == CONFIG_MAP]
-    return [Layer(config_map.document, ("data",), config_map.data, bare=True) for config_map in maps]
-
-
-def _settings(defaults: Sequence[Layer], use: _Use) -> tuple[BackendSettings, tuple[Problem, ...]]:
-    """Settings of a backend; where two Ingresses name it, both are heard, and the first read wins."""
-    place = ("metadata", "annotations")
-    ingresses = [Layer(ingress.document, place, ingress.annotations) for ingress in use.ingresses]
-    service = Layer(use.service.document, place, use.service.annotations)
-    settings, problems = settings_from([*defaults, *reversed(ingresses), service])
-    return settings, (*problems, *_disagreements(use, ingresses))
-
-
 def _disagreements(use: _Use, ingresses: Sequence[Layer]) -> Iterator[Problem]:
     """Annotations that only some of the Ingresses of one backend have: they hold for all of its requests."""
     for layer in ingresses:
@@ -171,34 +225,3 @@ def _disagreements(use: _Use, ingresses: Sequence[Layer]) -> Iterator[Problem]:
             if word in VOCABULARY and any(other != value for other in others):
                 names = " and ".join(ingress.name for ingress in use.ingresses)
                 yield layer.problem(name, f"the same in Ingresses {names}, whose requests share a backend")
-
-
-def share(limit: int, proxies: int) -> int:
-    """One proxy's part of a pod's limit: rounded down, but never to 0, which would be unlimited; 0 stays 0."""
-    return max(1, limit // proxies) if limit else 0
-
-
-def _servers(
-    endpoints: Sequence[Endpoint], known: Sequence[Server], settings: BackendSettings, proxies: int
-) -> Iterator[Server]:
-    ids = {server.name: server.id for server in known}
-    taken = set(ids.values())
-    free = (number for number in count(1) if number not in taken)
-    seen: set[str] = set()
-    for endpoint in endpoints:
-        if endpoint.name in seen:
-            continue
-        seen.add(endpoint.name)
-        number = ids[endpoint.name] if endpoint.name in ids else next(free)
-        state: ServerState = "ready" if endpoint.serving else "drain"
-        yield Server(
-            endpoint.name,
-            number,
-            endpoint.address,
-            endpoint.port,
-            maxconn=share(settings.pod_maxconn, proxies),
-            state=state,
-            minconn=share(settings.pod_minconn, proxies),
-            maxqueue=share(settings.pod_maxqueue, proxies),
-            slowstart_s=settings.slowstart_s,
-        )

@@ -13,6 +13,7 @@ from balancer.policy.objects import (
     Deployment,
     Ingress,
     IngressPath,
+    IngressTls,
     Manifests,
     Probe,
     Problem,
@@ -33,11 +34,11 @@ KINDS = {
 _PATH_TYPES: tuple[PathType, ...] = ("Exact", "Prefix", "ImplementationSpecific")
 
 
-def read_manifests(documents: Sequence[Mapping[str, object]]) -> tuple[Manifests, tuple[Problem, ...]]:
+def read_manifests(documents: Sequence[Mapping[str, object]], first: int = 0) -> tuple[Manifests, tuple[Problem, ...]]:
     """All that can be used of the documents, in their order, and all that is wrong with them.
 
     A mistake costs what it stands in and no more: a path of an Ingress, a port of a Service. What only looks misspelt
-    is a warning of the Manifests.
+    is a warning of the Manifests. Documents are counted from `first`.
     """
     deployments: list[Deployment] = []
     services: list[Service] = []
@@ -47,7 +48,7 @@ def read_manifests(documents: Sequence[Mapping[str, object]]) -> tuple[Manifests
     problems: list[Problem] = []
     warnings: list[Problem] = []
     seen: set[tuple[str, str, str]] = set()
-    for index, document in enumerate(documents):
+    for index, document in enumerate(documents, first):
         reader = Reader(index)
         identity = _identity(reader, document, seen)
         if identity is not None:
@@ -202,7 +203,8 @@ def _service(
 ) -> Service:
     spec = reader.mapping(document, ("spec",), required=True)
     ports = []
-    for path, entry in reader.items(spec, ("spec", "ports"), required=True):
+    needs_ports = spec.get("type") != "ExternalName"
+    for path, entry in reader.items(spec, ("spec", "ports"), required=needs_ports):
         number = reader.whole(entry, (*path, "port"), 1, 65535)
         if number is None:
             if "port" not in entry:
@@ -211,9 +213,9 @@ def _service(
         target = reader.port(entry, (*path, "targetPort"))
         port_name = reader.text(entry, (*path, "name"), form=PORT_NAME)
         ports.append(ServicePort(port_name, number, number if target is None else target))
-    return Service(
-        name, namespace, reader.strings(spec, ("spec", "selector")), tuple(ports), annotations, reader.document
-    )
+    external = reader.text(spec, ("spec", "externalName")) if spec.get("type") == "ExternalName" else None
+    selector = reader.strings(spec, ("spec", "selector"))
+    return Service(name, namespace, selector, tuple(ports), annotations, reader.document, external)
 
 
 def _ingress(
@@ -238,7 +240,23 @@ def _ingress(
             if text is not None and path_type is not None and backend is not None:
                 paths.append(IngressPath(host, text, path_type, backend, rule_index, index))
     ingress_class = reader.text(spec, ("spec", "ingressClassName"))
-    return Ingress(name, namespace, tuple(paths), default, ingress_class, annotations, reader.document)
+    tls = _tls(reader, spec)
+    return Ingress(name, namespace, tuple(paths), default, ingress_class, annotations, reader.document, tls)
+
+
+def _tls(reader: Reader, spec: Mapping[str, object]) -> tuple[IngressTls, ...]:
+    found = []
+    for path, entry in reader.items(spec, ("spec", "tls")):
+        hosts = entry.get("hosts", ())
+        good = []
+        for index, host in enumerate(hosts if isinstance(hosts, list | tuple) else ()):
+            if isinstance(host, str) and HOST.pattern.fullmatch(host):
+                good.append(host)
+            else:
+                reader.refuse((*path, "hosts", index), host, HOST.allowed)
+        if good or not hosts:  # without any host it would be shown for all
+            found.append(IngressTls(tuple(good), reader.text(entry, (*path, "secretName"), form=NAME)))
+    return tuple(found)
 
 
 def _path_type(value: object) -> PathType | None:

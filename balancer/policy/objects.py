@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from balancer.policy.config import PathType
+from balancer.policy.config import Certificate, PathType
 from balancer.policy.hpa import HpaSpec
 
 
@@ -72,7 +73,7 @@ class ServicePort:
 
 @dataclass(frozen=True)
 class Service:
-    """A Service: which pods, which ports, which annotations."""
+    """A Service: which pods, which ports, which annotations. `external_name` is a DNS name that it only points to."""
 
     name: str
     namespace: str
@@ -80,6 +81,7 @@ class Service:
     ports: tuple[ServicePort, ...]
     annotations: Mapping[str, str] = field(default_factory=dict)
     document: int = 0
+    external_name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,16 @@ class IngressPath:
 
 
 @dataclass(frozen=True)
+class IngressTls:
+    """For which hosts an Ingress has a certificate, and the Secret it is in; None where it names none."""
+
+    hosts: tuple[str, ...]
+    secret: str | None
+
+
+@dataclass(frozen=True)
 class Ingress:
-    """An Ingress: rules in their order, its annotations, its default backend."""
+    """An Ingress: rules in their order, its annotations, its default backend, its certificates."""
 
     name: str
     namespace: str
@@ -113,6 +123,7 @@ class Ingress:
     ingress_class: str | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
     document: int = 0
+    tls: tuple[IngressTls, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,7 +149,10 @@ class ConfigMap:
 
 @dataclass(frozen=True)
 class Manifests:
-    """All objects of a scenario or a cluster, in the order read; `warnings` are keys that look misspelt."""
+    """All objects of a scenario or a cluster, in the order read; `warnings` are keys that look misspelt.
+
+    `certificates` are those of the Ingresses' TLS Secrets, where somebody can read Secrets.
+    """
 
     deployments: tuple[Deployment, ...] = ()
     services: tuple[Service, ...] = ()
@@ -146,6 +160,12 @@ class Manifests:
     autoscalers: tuple[Autoscaler, ...] = ()
     config_maps: tuple[ConfigMap, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    certificates: tuple[Certificate, ...] = ()
+
+    @cached_property
+    def service_of(self) -> Mapping[tuple[str, str], Service]:
+        """Services by namespace and name."""
+        return {(service.namespace, service.name): service for service in reversed(self.services)}
 
 
 @dataclass(frozen=True)

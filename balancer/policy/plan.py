@@ -1,6 +1,6 @@
 """From the proxy as it is to the proxy as it should be: commands for a running HAProxy, or a reload with its reasons.
 
-What HAProxy 2.8 can do while it runs: servers come, drain, change and go, maps change. All else needs a new process.
+What HAProxy 2.8 can do while it runs: servers come, drain, change and go, maps and certificates change. All else needs a new process.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
-from balancer.policy.config import Backend, BackendSettings, HealthCheck, ProxyConfig, Server
+from balancer.policy.config import Backend, BackendSettings, Certificate, HealthCheck, ProxyConfig, Server
 from balancer.policy.routing import route_maps
 
 MapName = Literal["exact", "prefix"]
@@ -130,6 +130,31 @@ class DeleteMapEntry(MapCommand):
         return f"unroute {self.map} {self.key}"
 
 
+@dataclass(frozen=True)
+class CertificateCommand:
+    """Something done to one certificate; never shows its key."""
+
+    certificate: Certificate
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__.removesuffix('Certificate').lower()} certificate {self.certificate.name}"
+
+
+@dataclass(frozen=True)
+class AddCertificate(CertificateCommand):
+    """A certificate comes, for its hosts."""
+
+
+@dataclass(frozen=True)
+class RenewCertificate(CertificateCommand):
+    """Other contents under the same name, for the same hosts."""
+
+
+@dataclass(frozen=True)
+class DeleteCertificate(CertificateCommand):
+    """A certificate goes."""
+
+
 RuntimeCommand = (
     AddServer
     | EnableServer
@@ -142,6 +167,9 @@ RuntimeCommand = (
     | AddMapEntry
     | SetMapEntry
     | DeleteMapEntry
+    | AddCertificate
+    | RenewCertificate
+    | DeleteCertificate
 )
 
 
@@ -158,8 +186,9 @@ def plan(current: ProxyConfig, desired: ProxyConfig) -> tuple[RuntimeCommand, ..
     if reasons:
         return Reload(reasons)
     known = {backend.name: backend for backend in current.backends}
-    pairs = [(known[backend.name], backend) for backend in desired.backends]
+    pairs = [(known[backend.name], backend) for backend in desired.backends if known[backend.name] is not backend]
     return (
+        *_certificate_commands(current.certificates, desired.certificates),
         *(command for pair in pairs for command in _arrivals(*pair)),
         *(command for pair in pairs for command in _changes(*pair)),
         *_map_commands(current, desired),
@@ -169,9 +198,14 @@ def plan(current: ProxyConfig, desired: ProxyConfig) -> tuple[RuntimeCommand, ..
 
 def carried_over(current: ProxyConfig, desired: ProxyConfig, waiting: tuple[DeleteServer, ...]) -> ProxyConfig:
     """The state after a plan whose `waiting` deletions could not be done yet: those servers still drain."""
+    if not waiting:
+        return desired
     backends = []
     for backend in desired.backends:
         names = {command.name for command in waiting if command.backend == backend.name}
+        if not names:
+            backends.append(backend)
+            continue
         still = tuple(replace(s, state="drain") for s in current.backend(backend.name).servers if s.name in names)
         backends.append(replace(backend, servers=backend.servers + still))
     return replace(desired, backends=tuple(backends))
@@ -184,6 +218,10 @@ def _reload_reasons(current: ProxyConfig, desired: ProxyConfig) -> Iterator[str]
         yield "the timeouts of the whole proxy changed"
     if current.default_backend != desired.default_backend:
         yield f"the default backend is {desired.default_backend} now"
+    if current.https_port != desired.https_port:
+        yield f"TLS listens on {desired.https_port} now"
+    if _first(current) != _first(desired):
+        yield f"the certificate for unknown hosts is {_first(desired)} now"
     before = {backend.name: backend for backend in current.backends}
     after = {backend.name: backend for backend in desired.backends}
     for name in [*before, *(name for name in after if name not in before)]:
@@ -191,12 +229,12 @@ def _reload_reasons(current: ProxyConfig, desired: ProxyConfig) -> Iterator[str]
             yield f"backend {name} is gone"
         elif name not in before:
             yield f"backend {name} is new"
-        else:
+        elif before[name] is not after[name]:
             yield from _backend_reasons(before[name], after[name])
 
 
 def _backend_reasons(before: Backend, after: Backend) -> Iterator[str]:
-    for setting in fields(BackendSettings):
+    for setting in fields(BackendSettings) if before.settings is not after.settings else ():
         # the servers carry its effect, and theirs can change at run time
         if setting.name != "pod_maxconn" and getattr(before.settings, setting.name) != getattr(
             after.settings, setting.name
@@ -250,7 +288,30 @@ def _departures(before: Backend, after: Backend) -> Iterator[RuntimeCommand]:
             yield DeleteServer(after.name, server.name)
 
 
+def _first(config: ProxyConfig) -> str | None:
+    return config.certificates[0].name if config.certificates else None
+
+
+def _certificate_commands(old: tuple[Certificate, ...], new: tuple[Certificate, ...]) -> Iterator[RuntimeCommand]:
+    if old is new:
+        return
+    before = {certificate.name: certificate for certificate in old}
+    after = {certificate.name: certificate for certificate in new}
+    for name, certificate in after.items():
+        known = before.get(name)
+        if known is None:
+            yield AddCertificate(certificate)
+        elif known.hosts != certificate.hosts:
+            yield DeleteCertificate(known)
+            yield AddCertificate(certificate)
+        elif known.pem != certificate.pem:
+            yield RenewCertificate(certificate)
+    yield from (DeleteCertificate(known) for name, known in before.items() if name not in after)
+
+
 def _map_commands(current: ProxyConfig, desired: ProxyConfig) -> Iterator[RuntimeCommand]:
+    if current.routes is desired.routes:
+        return
     before, after = route_maps(current.routes), route_maps(desired.routes)
     names: Mapping[MapName, tuple[Mapping[str, str], Mapping[str, str]]] = {
         "exact": (before.exact, after.exact),

@@ -35,9 +35,9 @@ class RouteMaps:
 
 def ordered(routes: Iterable[Route]) -> tuple[Route, ...]:
     """Routes by precedence; of two for the same host, path and type the first given is kept."""
-    seen: dict[tuple[bool, str], Route] = {}
+    seen: dict[tuple[str | None, str, bool], Route] = {}
     for route in routes:
-        seen.setdefault((route.path_type == "Exact", _key(route)), route)
+        seen.setdefault(route.place, route)
     return tuple(sorted(seen.values(), key=_precedence))
 
 
@@ -67,8 +67,8 @@ def map_hosts(host: str) -> tuple[str, ...]:
 
 
 def _key(route: Route) -> str:
-    host = _NO_HOST if route.host is None else route.host
-    return host + (route.path if route.path_type == "Exact" else route.path.rstrip("/") + "/")
+    host, path, _ = route.place
+    return (_NO_HOST if host is None else host) + path
 
 
 def _precedence(route: Route) -> tuple[int, int, int]:

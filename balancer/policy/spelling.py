@@ -72,16 +72,16 @@ _DEPLOYMENT = _shape(
     strategy=_shape("type", rollingUpdate=_shape("maxSurge maxUnavailable")),
 )
 _SERVICE = _shape(
-    "selector",
-    "allocateLoadBalancerNodePorts clusterIP clusterIPs externalIPs externalName externalTrafficPolicy"
+    "selector externalName type",
+    "allocateLoadBalancerNodePorts clusterIP clusterIPs externalIPs externalTrafficPolicy"
     " healthCheckNodePort internalTrafficPolicy ipFamilies ipFamilyPolicy loadBalancerClass loadBalancerIP"
-    " loadBalancerSourceRanges publishNotReadyAddresses sessionAffinity sessionAffinityConfig trafficDistribution type",
+    " loadBalancerSourceRanges publishNotReadyAddresses sessionAffinity sessionAffinityConfig trafficDistribution",
     ports=_shape("name port targetPort", "appProtocol nodePort protocol"),
 )
 _BACKEND = _shape("", "resource", service=_shape("name", port=_shape("name number")))
 _INGRESS = _shape(
     "ingressClassName",
-    "tls",
+    tls=_shape("hosts secretName"),
     defaultBackend=_BACKEND,
     rules=_shape("host", http=_shape(paths=_shape("path pathType", backend=_BACKEND))),
 )

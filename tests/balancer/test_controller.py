@@ -5,7 +5,7 @@ import pytest
 
 from balancer.controller import Controller
 from balancer.errors import HAProxyUnavailableError, RuntimeCommandError
-from balancer.haproxy.process import HAProxy
+from balancer.haproxy.proxy import Proxy
 from balancer.haproxy.stats import Stat, parse_stat
 from balancer.policy.config import ProxyConfig
 from balancer.policy.objects import BackendRef, Endpoint, Ingress, IngressPath, Manifests, Service, ServicePort
@@ -22,7 +22,7 @@ ONE, TWO = Endpoint("one", "127.0.0.1", 8080), Endpoint("two", "127.0.0.2", 8080
 class Recorder:
     """Notes what HAProxy is told; `waiting` are deletions it will not do yet, `refuse` a command it will not take."""
 
-    bind_address, bind_port = "127.0.0.1", 8000
+    bind_address, bind_port, https_port = "127.0.0.1", 8000, None
 
     def __init__(self) -> None:
         self.told: list[object] = []
@@ -62,7 +62,7 @@ class Recorder:
 
 def started() -> tuple[Controller, Recorder]:
     recorder = Recorder()
-    controller = Controller(cast(HAProxy, recorder), MANIFESTS)
+    controller = Controller(cast(Proxy, recorder), MANIFESTS)
     controller.sync({BACKEND: (ONE,)})
     return controller, recorder
 
@@ -139,3 +139,15 @@ def test_a_pod_is_idle_when_it_is_so_in_every_backend_and_worker() -> None:
     assert controller.is_idle("unknown")
     recorder.busy = "1"
     assert not controller.is_idle("one")
+
+
+def test_files_can_be_left_for_later() -> None:
+    controller, recorder = started()
+    before = recorder.written
+    controller.sync({BACKEND: (ONE, TWO)}, save=False)
+    assert recorder.written is before
+    controller.save()
+    assert recorder.written is controller.current
+    recorder.written = None
+    controller.save()
+    assert recorder.written is None  # nothing new

@@ -9,6 +9,7 @@ from balancer.policy.config import (
     Backend,
     BackendSettings,
     Balance,
+    Certificate,
     HealthCheck,
     ProxyConfig,
     Route,
@@ -16,14 +17,18 @@ from balancer.policy.config import (
     Timeouts,
 )
 from balancer.policy.plan import (
+    AddCertificate,
     AddMapEntry,
     AddServer,
+    CertificateCommand,
+    DeleteCertificate,
     DeleteMapEntry,
     DeleteServer,
     DrainServer,
     EnableServer,
     ReadyServer,
     Reload,
+    RenewCertificate,
     RuntimeCommand,
     SetAddress,
     SetMapEntry,
@@ -159,6 +164,7 @@ def test_commands_read_as_sentences() -> None:
         AddMapEntry("exact", "tv.example/a", "live"),
         SetMapEntry("prefix", "tv.example/a/", "live"),
         DeleteMapEntry("exact", "tv.example/a"),
+        RenewCertificate(Certificate("tv.pem", ("tv.example",), "a secret")),
     ]
     assert [str(command) for command in commands] == [
         "add live/one at 127.0.0.1:8080",
@@ -169,6 +175,7 @@ def test_commands_read_as_sentences() -> None:
         "route exact tv.example/a to live",
         "reroute prefix tv.example/a/ to live",
         "unroute exact tv.example/a",
+        "renew certificate tv.pem",
     ]
 
 
@@ -179,6 +186,7 @@ class RunningProxy:
         self.servers = {(b.name, s.name): s for b in start.backends for s in b.servers}
         maps = route_maps(start.routes)
         self.maps = {"exact": dict(maps.exact), "prefix": dict(maps.prefix)}
+        self.certificates = {certificate.name: certificate for certificate in start.certificates}
 
     def obey(self, command: RuntimeCommand) -> None:
         if isinstance(command, AddServer):
@@ -194,8 +202,22 @@ class RunningProxy:
             self.maps[command.map][command.key] = command.backend
         elif isinstance(command, DeleteMapEntry):
             del self.maps[command.map][command.key]
+        elif isinstance(command, CertificateCommand):
+            self.certify(command)
         else:
             self.change(command.backend, command.name, command)
+
+    def certify(self, command: CertificateCommand) -> None:
+        known = self.certificates.pop(command.certificate.name, None)
+        if isinstance(command, AddCertificate):
+            assert known is None
+        if isinstance(command, RenewCertificate):
+            assert known is not None
+            assert known.hosts == command.certificate.hosts
+        if isinstance(command, DeleteCertificate):
+            assert known == command.certificate
+        else:
+            self.certificates[command.certificate.name] = command.certificate
 
     def change(self, backend: str, name: str, command: RuntimeCommand) -> None:
         server = self.servers.pop((backend, name))
@@ -249,7 +271,19 @@ def configs(draw: st.DrawFn) -> ProxyConfig:
         st.sampled_from(["Exact", "Prefix"]),
         st.sampled_from(backend_names),
     )
-    return ProxyConfig("127.0.0.1", 80, ordered(draw(st.lists(routes, max_size=6))), backends)
+    certificates = st.builds(
+        Certificate,
+        st.sampled_from(["default.pem", "tv.pem", "radio.pem"]),
+        st.sampled_from([(), ("tv.example",), ("tv.example", "*.example")]),
+        st.sampled_from(["old", "new"]),
+    )
+    return ProxyConfig(
+        "127.0.0.1",
+        80,
+        ordered(draw(st.lists(routes, max_size=6))),
+        backends,
+        certificates=tuple(draw(st.lists(certificates, unique_by=lambda c: c.name))),
+    )
 
 
 @given(configs(), configs())
@@ -262,7 +296,7 @@ def test_applying_the_plan_gives_what_was_desired(current: ProxyConfig, desired:
     for command in commands:
         proxy.obey(command)
     wanted = RunningProxy(desired)
-    assert (proxy.servers, proxy.maps) == (wanted.servers, wanted.maps)
+    assert (proxy.servers, proxy.maps, proxy.certificates) == (wanted.servers, wanted.maps, wanted.certificates)
 
 
 @given(configs())
@@ -286,3 +320,14 @@ def test_a_backend_never_has_fewer_ready_servers_than_both_states_have(
     for command in commands:
         proxy.obey(command)
         assert all(ready(proxy, backend) >= number for backend, number in least.items())
+
+
+def test_a_key_is_never_shown() -> None:
+    assert "a secret" not in repr(AddCertificate(Certificate("tv.pem", (), "a secret")))
+
+
+def test_another_certificate_for_unknown_hosts_is_a_reload() -> None:
+    one, two = Certificate("one.pem", (), "x"), Certificate("two.pem", (), "x")
+    before = ProxyConfig("127.0.0.1", 80, certificates=(one, two))
+    after = ProxyConfig("127.0.0.1", 80, certificates=(two, one))
+    assert plan(before, after) == Reload(("the certificate for unknown hosts is two.pem now",))
