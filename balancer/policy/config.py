@@ -50,31 +50,130 @@ class Timeouts:
 
 @dataclass(frozen=True)
 class RateLimit:
-    """At most `requests` a period and client address; more are refused with `status_code`."""
+    """At most `requests` a period and client address, unless it is `exempt`; more are refused with `status_code`."""
 
     requests: int
     period_s: float = 1.0
     table_size: int = 100_000
     status_code: int = 403
+    exempt: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """HAProxy's own probe of a server; `http_path` None means a TCP connect."""
+    """HAProxy's own probe of a server; `http_path` None means a TCP connect, `timeout_s` 0 the interval."""
 
     enabled: bool = True
     interval_s: float = 2.0
     fall: int = 3
     rise: int = 2
     http_path: str | None = None
+    http_method: str = "GET"
+    timeout_s: float = 0.0
 
 
 @dataclass(frozen=True)
 class Header:
-    """A header to set; the value is literal text, never a HAProxy format."""
+    """A header to set; the value is literal text unless it is `evaluated`: then one of HAProxy's sample expressions."""
 
     name: str
     value: str
+    evaluated: bool = False
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """What of a path and its query matches `pattern` becomes `replacement`, in which \\1 to \\9 are its groups."""
+
+    pattern: str
+    replacement: str
+
+
+@dataclass(frozen=True)
+class Redirect:
+    """The client is sent to another host (`host[:port]`, and a path before the request's own); "" is no redirect.
+
+    `scheme` None keeps that of the request.
+    """
+
+    host: str = ""
+    scheme: Literal["http", "https"] | None = None
+    code: int = 302
+
+
+@dataclass(frozen=True)
+class HttpsRedirect:
+    """A plain request is sent to https; `port` as clients see it, `enabled` None where nobody said."""
+
+    enabled: bool | None = None
+    code: int = 302
+    port: int = 443
+
+
+@dataclass(frozen=True)
+class Origins:
+    """Whom a browser may be told to let in: all, these to the letter, or those a regular expression finds."""
+
+    exactly: tuple[str, ...] = ()
+    pattern: str = ""
+
+    @property
+    def anyone(self) -> bool:
+        """Whether every origin is let in."""
+        return not self.exactly and not self.pattern
+
+
+@dataclass(frozen=True)
+class Cors:
+    """What browsers are told of requests from other origins. The lists are header values."""
+
+    enabled: bool = False
+    origins: Origins = Origins()
+    methods: str = "*"
+    headers: str = "*"
+    exposed: str = ""
+    credentials: bool = False
+    max_age_s: float = 5.0
+    answers_preflight: bool = False
+
+
+@dataclass(frozen=True)
+class User:
+    """A name and what crypt(3) made of the password."""
+
+    name: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class BasicAuth:
+    """Who may come, by name and password; `secret` says where they stand ("namespace/name", or the name alone).
+
+    `users` are filled in by whoever can read Secrets; while there are none nobody comes in.
+    """
+
+    enabled: bool = False
+    secret: str = ""
+    realm: str = "Protected Content"
+    users: tuple[User, ...] = ()
+
+
+@dataclass(frozen=True)
+class Link:
+    """How a pod is spoken to: over TLS (its certificate is not verified), in HTTP/2, with a PROXY header first."""
+
+    tls: bool = False
+    http2: bool = False
+    proxy_header: Literal["", "v1", "v2", "v2-ssl", "v2-ssl-cn"] = ""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """When a route holds: what is looked at in a request, how it is compared, and with which values."""
+
+    fetch: str
+    flags: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,6 +193,7 @@ class Server:
     minconn: int = 0
     maxqueue: int = 0
     slowstart_s: float = 0.0
+    link: Link = Link()
 
 
 @dataclass(frozen=True)
@@ -102,6 +202,12 @@ class BackendSettings:
 
     A pod's limit falls from `pod_maxconn` towards `pod_minconn` while its backend has less than `fullconn` requests;
     at most `pod_maxqueue` wait for one pod; a new pod gets its share over `slowstart_s`. 0 is not set.
+
+    source_header   the request header that the client's address is taken from; "" means the connection's
+    host            the Host that pods see; "" means the client's
+    cookie          the cookie that keeps a client at its pod; "" means none
+    when            only requests of which this is true come here (`route-acl`)
+    snippet         lines of HAProxy's own language, from an administrator who allows them
     """
 
     balance: Balance = Balance()
@@ -118,6 +224,18 @@ class BackendSettings:
     request_headers: tuple[Header, ...] = ()
     response_headers: tuple[Header, ...] = ()
     check: HealthCheck = HealthCheck()
+    source_header: str = ""
+    forwarded_for: bool = True
+    cors: Cors = Cors()
+    https_redirect: HttpsRedirect = HttpsRedirect()
+    redirect: Redirect = Redirect()
+    auth: BasicAuth = BasicAuth()
+    host: str = ""
+    rewrites: tuple[Rewrite, ...] = ()
+    cookie: str = ""
+    link: Link = Link()
+    when: Condition | None = None
+    snippet: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
