@@ -1,0 +1,148 @@
+"""How long after its EndpointSlice event a pod answers its first request: one process, one clock.
+
+Run as a script it watches a namespace's EndpointSlices. When an event shows a new ready pod of a Service, it asks the
+ingress for the host SERVICE.NAMESPACE.test, one request after another, until that pod has answered; so the answer is
+late by at most the requests that the pods before it in the balancing got. Prints one JSON line a pod.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from balancer.kube.api import connect
+
+ROOT = Path(__file__).parents[2]
+SWITCH_S = 0.0005  # so that the watching thread is not kept waiting for the interpreter
+GIVE_UP_S = 20.0
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """A pod's way into rotation. `served_s` is nan when it never answered; times are of the monotonic clock."""
+
+    service: str
+    pod: str
+    event_s: float
+    served_s: float
+    asked: int
+
+    @property
+    def took_s(self) -> float:
+        return self.served_s - self.event_s
+
+
+@dataclass
+class Rotations:
+    """What the watching process has said so far."""
+
+    seen: list[Rotation] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def rotations(context: str, namespace: str, port: int) -> Iterator[Callable[[int, float], list[Rotation]]]:
+    """Watch while the block runs. The function given waits until so many pods in all came into rotation, so long."""
+    words = (sys.executable, __file__, context, namespace, str(port))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    seen: list[Rotation] = []
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        lines = process.stdout
+        assert lines.readline() == "watching\n"
+        reader = threading.Thread(target=lambda: seen.extend(Rotation(**json.loads(line)) for line in lines))
+        reader.start()
+
+        def wait_for(count: int, deadline_s: float) -> list[Rotation]:
+            end = time.monotonic() + deadline_s
+            while len(seen) < count:
+                assert time.monotonic() < end, f"{len(seen)} of {count} pods came into rotation within {deadline_s} s"
+                assert process.poll() is None
+                time.sleep(0.05)
+            return seen
+
+        try:
+            yield wait_for
+        finally:
+            process.terminate()
+            reader.join()
+
+
+class _Prober:
+    """One keep-alive connection for each Service."""
+
+    def __init__(self, namespace: str, port: int) -> None:
+        self.namespace, self.port = namespace, port
+        self.connections: dict[str, socket.socket] = {}
+
+    def pod(self, service: str) -> str:
+        """Who answers now; nobody when it is no 200."""
+        try:
+            connection = self.connections.get(service)
+            if connection is None:
+                connection = self.connections[service] = socket.create_connection(("127.0.0.1", self.port), 5.0)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.sendall(f"GET / HTTP/1.1\r\nHost: {service}.{self.namespace}.test\r\n\r\n".encode())
+            answer = connection.recv(65536)
+        except OSError:
+            answer = b""
+        head, _, body = answer.decode("latin-1").partition("\r\n\r\n")
+        first, *rest = head.split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in rest)}
+        whole = len(body) == int(headers.get("content-length", "-1"))
+        if not whole or headers.get("connection") == "close":
+            self.connections.pop(service).close() if service in self.connections else None
+        return headers.get("x-pod", "") if first.startswith("HTTP/1.1 200") else ""
+
+
+def _watch(context: str, namespace: str, found: queue.Queue[tuple[float, str, str]]) -> None:
+    path = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
+    known: set[str] = set()
+    with connect(context).lines(path, read_timeout_s=600.0, watch=1) as lines:
+        print("watching", flush=True)
+        for line in lines:
+            now = time.monotonic()
+            item = json.loads(line)["object"]
+            service = item["metadata"]["labels"]["kubernetes.io/service-name"]
+            for endpoint in item.get("endpoints") or ():
+                pod = endpoint["targetRef"]["name"]
+                if endpoint["conditions"].get("ready") and pod not in known:
+                    known.add(pod)
+                    found.put((now, service, pod))
+
+
+def main() -> None:
+    context, namespace, port = sys.argv[1:]
+    sys.setswitchinterval(SWITCH_S)
+    found: queue.Queue[tuple[float, str, str]] = queue.Queue()
+    threading.Thread(target=_watch, args=(context, namespace, found), daemon=True).start()
+    prober = _Prober(namespace, int(port))
+    pending: dict[str, tuple[float, str]] = {}
+    asked: dict[str, int] = {}
+    while True:
+        while not pending or not found.empty():
+            event_s, service, pod = found.get()
+            pending[pod] = (event_s, service)
+            asked[service] = 0
+        for service in {service for _, service in pending.values()}:
+            pod = prober.pod(service)
+            now = time.monotonic()
+            asked[service] += 1
+            given_up = [name for name, (event_s, _) in pending.items() if now - event_s > GIVE_UP_S]
+            for name in given_up + ([pod] if pod in pending else []):
+                event_s, of_service = pending.pop(name)
+                served_s = now if name == pod else float("nan")
+                print(json.dumps(vars(Rotation(of_service, name, event_s, served_s, asked[service]))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""From the EndpointSlice event to the first request that the new pod answers, over 200 real pod starts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.cluster import inside, objects
+from tests.cluster.kindly import Cluster, until
+from tests.cluster.rotation import Rotation, rotations
+
+SERVICES = 10
+MOST_PODS = 4
+ROUNDS = 5
+START_S = 60.0
+
+
+def say(title: str, found: list[Rotation]) -> tuple[float, float, float]:
+    """Prints and returns p50, p99 and the longest, in ms."""
+    took = np.array([rotation.took_s * 1e3 for rotation in found])
+    p50, p90, p99, most = (float(value) for value in np.quantile(took, (0.5, 0.9, 0.99, 1.0), method="higher"))
+    print(f"\n{title}: {len(found)} pods, p50 {p50:.1f} ms, p90 {p90:.1f} ms, p99 {p99:.1f} ms, most {most:.1f} ms")
+    return p50, p99, most
+
+
+def gone(cluster: Cluster, namespace: str, left: int) -> None:
+    until(lambda: len(cluster.get("pods", "-n", namespace)["items"]) <= left, "pods gone", START_S)
+
+
+def test_a_new_pod_serves_within_10_ms_of_its_event_without_a_reload(cluster: Cluster) -> None:
+    with cluster.namespace("latency") as namespace:
+        for number in range(SERVICES):
+            name = f"s{number}"
+            cluster.apply(
+                objects.deployment(name, 0, drain_s=0.3, grace_s=2),
+                objects.service(name),
+                objects.ingress(name, {f"{name}.{namespace}.test": [objects.path(name)]}),
+                namespace=namespace,
+            )
+        reloads = inside.reloads(cluster)
+        with rotations(cluster.context, namespace, cluster.port) as wait_for:
+            started = 0
+            for _ in range(ROUNDS):
+                for replicas in range(1, MOST_PODS + 1):
+                    cluster.kubectl("-n", namespace, "scale", "deployment", "--all", f"--replicas={replicas}")
+                    started += SERVICES
+                    found = wait_for(started, START_S)
+                cluster.kubectl("-n", namespace, "scale", "deployment", "--all", "--replicas=0")
+                gone(cluster, namespace, 0)
+        p50, p99, _ = say("event to first answer", found)
+        assert len(found) == SERVICES * MOST_PODS * ROUNDS
+        assert inside.reloads(cluster) == reloads
+        assert p50 <= 10.0
+        assert p99 <= 30.0
+
+
+def test_of_20_pods_starting_at_once_the_last_serves_within_100_ms_of_its_event(cluster: Cluster) -> None:
+    with cluster.namespace("latency") as namespace:
+        cluster.apply(*objects.application("s", f"s.{namespace}.test", 1, drain_s=0.3), namespace=namespace)
+        cluster.ready("deployment/s", namespace)
+        with rotations(cluster.context, namespace, cluster.port) as wait_for:
+            wait_for(1, START_S)
+            reloads = inside.reloads(cluster)
+            cluster.kubectl("-n", namespace, "scale", "deployment/s", "--replicas=21")
+            found = wait_for(21, START_S)[1:]
+        say("20 pods at once", found)
+        last = max(found, key=lambda rotation: rotation.event_s)
+        print(f"the last of 20: {last.took_s * 1e3:.1f} ms")
+        assert inside.reloads(cluster) == reloads
+        assert max(rotation.took_s for rotation in found) <= 0.1
