@@ -1,0 +1,214 @@
+"""The controller's process: what the watches tell goes through the controller core into HAProxy, in one loop.
+
+The loop alone touches HAProxy and the cluster's state. An event is acted on at once; events that came meanwhile are
+taken together. Reloads keep a distance to each other, endpoints never wait for that.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+
+import structlog
+
+from balancer.controller import Controller, SyncResult
+from balancer.errors import BalancerError, HAProxyUnavailableError, RuntimeCommandError
+from balancer.haproxy.supervised import SupervisedProxy
+from balancer.kube.cluster import Cluster, Refusal
+from balancer.kube.metrics import ControllerMetrics
+from balancer.kube.watch import Change, Changed, Kind, Listed, Reachable, Watch, Watchable
+from balancer.policy.objects import Manifests, Problem
+
+log = structlog.get_logger()
+
+# Rules that come one after the other, as an installation applies them, should share reloads.
+_BETWEEN_RELOADS_S = 0.3
+# How often a drained pod is looked at, and whether HAProxy is still the one we know.
+_LOOK_AGAIN_S = 0.5
+_BACK_OFF_S = 0.1
+
+
+@dataclass(frozen=True)
+class Own:
+    """Who we are: our Service's namespace and name, whose ready endpoints are the proxies that share the pods."""
+
+    namespace: str
+    service: str
+
+
+class Loop:
+    """Gather → decide → apply, for ever. `refused` is told whenever what stands refused has changed."""
+
+    def __init__(
+        self,
+        proxy: SupervisedProxy,
+        cluster: Cluster,
+        metrics: ControllerMetrics,
+        own: Own,
+        refused: Callable[[tuple[Refusal, ...]], None],
+        *,
+        allow_snippets: bool = False,
+    ) -> None:
+        self.changes: SimpleQueue[Change] = SimpleQueue()
+        self.synced = Event()
+        self._proxy, self._cluster, self._metrics, self._own = proxy, cluster, metrics, own
+        self._refused = refused
+        self._controller = Controller(proxy, Manifests(), allow_snippets=allow_snippets)
+        self._problems: tuple[Problem, ...] = ()
+        self._told: tuple[Refusal, ...] | None = None
+        self._heard: list[float] = []
+        self._reloaded = float("-inf")
+        self._look_again = False
+        self._pid = 0
+
+    @property
+    def backends(self) -> int:
+        """How many backends HAProxy has."""
+        return len(self._controller.frame.config.backends)
+
+    def run(self, stop: Event) -> None:
+        """Until `stop` is set, which is seen within half a second."""
+        while not stop.is_set():
+            self._take_in()
+            if self._cluster.synced:
+                self._step()
+
+    def _take_in(self) -> None:
+        """Wait for a change, and take in all that are there."""
+        try:
+            change = self.changes.get(timeout=self._patience_s())
+        except Empty:
+            return
+        while True:
+            self._hear(change)
+            try:
+                change = self.changes.get_nowait()
+            except Empty:
+                return
+
+    def _patience_s(self) -> float:
+        if self._cluster.rules_changed:
+            return max(0.0, min(_LOOK_AGAIN_S, self._reloaded + _BETWEEN_RELOADS_S - time.monotonic()))
+        return _LOOK_AGAIN_S
+
+    def _hear(self, change: Change) -> None:
+        before = self._cluster.rules_changed, self._cluster.endpoints_changed
+        self._cluster.rules_changed = self._cluster.endpoints_changed = False
+        self._cluster.apply(change)
+        if isinstance(change, Changed | Listed):
+            if isinstance(change, Listed):
+                self._metrics.relists.labels(change.kind.name).inc()
+            if self._cluster.rules_changed or self._cluster.endpoints_changed:
+                self._heard.append(change.received_s)
+        elif isinstance(change, Reachable):
+            self._metrics.api_up.set(0 if self._cluster.unreachable else 1)
+            log.info("API server", kind=change.kind.name, reachable=change.yes, why=change.why)
+        self._cluster.rules_changed |= before[0]
+        self._cluster.endpoints_changed |= before[1]
+
+    def _step(self) -> None:
+        """One round, if there is anything to do; whatever HAProxy does, the loop goes on."""
+        try:
+            if not self.synced.is_set():
+                self._first()
+            elif self._due():
+                self._sync()
+            elif self.changes.empty():
+                self._when_idle()
+        except HAProxyUnavailableError as error:
+            log.warning("HAProxy is not there", why=str(error))
+            time.sleep(_BACK_OFF_S)
+            self._take_over()
+        except RuntimeCommandError as error:
+            # the old worker goes on; endpoints still reach it
+            log.warning("HAProxy refused", why=str(error))
+            self._reloaded = time.monotonic()
+
+    def _due(self) -> bool:
+        rules = self._cluster.rules_changed and time.monotonic() >= self._reloaded + _BETWEEN_RELOADS_S
+        return rules or self._cluster.endpoints_changed or self._look_again
+
+    def _first(self) -> None:
+        """Everything was listed: take over a HAProxy that is there, or have one started."""
+        self._read_rules()
+        desired = self._controller.desired(self._endpoints())
+        self._controller.current = self._proxy.adopt(desired)
+        found = self._controller.current is not None
+        self._sync()
+        self._pid = self._proxy.worker_pid()
+        self.synced.set()
+        log.info("first sync", backends=self.backends, took_over=found)
+
+    def _read_rules(self) -> None:
+        self._cluster.rules_changed = False
+        manifests, self._problems = self._cluster.manifests()
+        self._controller.manifests = manifests
+
+    def _endpoints(self) -> dict[str, tuple]:  # type: ignore[type-arg]
+        return dict(self._cluster.endpoints(b.name for b in self._controller.frame.config.backends))
+
+    def _sync(self) -> None:
+        heard, self._heard = self._heard, []
+        if self._cluster.rules_changed and time.monotonic() >= self._reloaded + _BETWEEN_RELOADS_S:
+            self._read_rules()
+        self._cluster.endpoints_changed = False
+        own = (self._own.namespace, self._own.service)
+        self._controller.proxies = max(1, len(self._cluster.ready_addresses(own)))
+        try:
+            result = self._controller.sync(self._endpoints(), save=False)
+        except BalancerError:
+            self._heard = heard
+            self._cluster.endpoints_changed = True
+            raise
+        live = time.monotonic()
+        for received in heard:
+            self._metrics.live(live - received, reloaded=bool(result.reloads))
+        self._look_again = result.waiting
+        self._note(result)
+
+    def _note(self, result: SyncResult) -> None:
+        self._metrics.sync.observe(result.took_s)
+        for command in result.commands:
+            self._metrics.commanded(type(command).__name__, obeyed=True)
+        if result.commands:
+            log.info("told HAProxy", commands=[str(command) for command in result.commands[:20]], took_s=result.took_s)
+        if result.reloads:
+            self._reloaded = time.monotonic()
+            self._metrics.reloaded(result.reasons)
+            self._pid = self._proxy.worker_pid()
+            log.info("reloaded", reasons=list(result.reasons[:20]), took_s=result.took_s)
+
+    def _when_idle(self) -> None:
+        """What can wait: the files, refusals, and a look at HAProxy."""
+        self._controller.save()
+        refused = self._cluster.refusals((*self._problems, *self._controller.frame.warnings))
+        if refused != self._told:
+            self._told = refused
+            self._metrics.stand_refused((r.ref, ".".join(map(str, r.problem.path))) for r in refused)
+            self._refused(refused)
+        if self._proxy.worker_pid() != self._pid:
+            self._take_over()
+
+    def _take_over(self) -> None:
+        """HAProxy is another process than the one we knew: it serves what its files said."""
+        try:
+            self._proxy.wait_until_it_answers()
+            self._controller.current = self._proxy.adopt(self._controller.desired(self._endpoints()))
+            self._pid = self._proxy.worker_pid()
+        except HAProxyUnavailableError:
+            return
+        log.warning("HAProxy was started anew", adopted=self._controller.current is not None)
+        self._cluster.endpoints_changed = True
+
+
+def start_watches(api: Watchable, kinds: Iterable[Kind], loop: Loop, stop: Event) -> list[Thread]:
+    """A thread for each kind, delivering to the loop."""
+    threads = []
+    for kind in kinds:
+        watch = Watch(api, kind, loop.changes.put)
+        threads.append(Thread(target=watch.run, args=(stop,), name=f"watch {kind.name}", daemon=True))
+        threads[-1].start()
+    return threads
