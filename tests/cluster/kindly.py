@@ -107,6 +107,8 @@ class Cluster:
         try:
             yield name
         finally:
+            # first what the controller sees, so that its reload for it does not fall into the next test
+            self.kubectl("-n", name, "delete", "ingresses,services", "--all", "--wait=false")
             self.kubectl("delete", "namespace", name, "--wait=false")
 
     def ready(self, kind_and_name: str, namespace: str, deadline_s: float = 120.0) -> None:

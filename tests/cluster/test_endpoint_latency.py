@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.cluster import inside, objects
+from tests.cluster.asking import ask
 from tests.cluster.kindly import Cluster, until
 from tests.cluster.rotation import Rotation, rotations
 
@@ -36,6 +37,8 @@ def test_a_new_pod_serves_within_10_ms_of_its_event_without_a_reload(cluster: Cl
                 objects.ingress(name, {f"{name}.{namespace}.test": [objects.path(name)]}),
                 namespace=namespace,
             )
+        hosts = [f"s{number}.{namespace}.test" for number in range(SERVICES)]
+        until(lambda: all(ask(cluster.port, host).status == 503 for host in hosts), "all hosts are known")
         reloads = inside.reloads(cluster)
         with rotations(cluster.context, namespace, cluster.port) as wait_for:
             started = 0
