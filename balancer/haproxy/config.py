@@ -5,19 +5,19 @@ Header values, paths and names are quoted or refused (`balancer.haproxy.text`), 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from balancer.haproxy.log import DENIED, FORMAT, MAX_LENGTH, NO_ROUTE, RATE_LIMITED
-from balancer.haproxy.text import address, literal_format, map_word, milliseconds, name, port, quoted, server_options
-from balancer.policy.config import Backend, BackendSettings, Balance, ProxyConfig
-from balancer.policy.routing import RouteMaps, route_maps
+from balancer.haproxy.backend import backend_lines
+from balancer.haproxy.certificates import CERTIFICATE_LIST
+from balancer.haproxy.log import DENIED, FORMAT, MAX_LENGTH, NO_ROUTE
+from balancer.haproxy.text import address, map_word, matching, milliseconds, name, port, quoted
+from balancer.policy.config import Backend, ProxyConfig, Route
+from balancer.policy.routing import route_maps
 
 FRONTEND = "http"
 CONFIG_FILE, EXACT_MAP, PREFIX_MAP = "haproxy.cfg", "exact.map", "prefix.map"
-# HAProxy takes at most 64 words a line. Source: HAProxy 2.8, defaults.h, MAX_LINE_ARGS.
-_NETWORKS_A_LINE = 32
-_HASHED = {"source", "uri", "hdr", "url_param"}
+_ROUTED = "{ var(txn.backend) -m found }"
 
 
 @dataclass(frozen=True)
@@ -36,24 +36,50 @@ class Process:
     hard_stop_s: float = 300.0
 
 
+class Renderer:
+    """Writes one configuration after another; a backend or a table that is the very same object is not looked at again."""
+
+    def __init__(self) -> None:
+        self._sections: dict[str, tuple[Backend, str]] = {}
+        self._https = False
+        self._routes: tuple[Route, ...] | None = None
+        self._maps: Mapping[str, str] = {}
+
+    def render(self, config: ProxyConfig, process: Process) -> Mapping[str, str]:
+        """File name → content; BalancerError for what HAProxy could not represent."""
+        lines = [*_global(config, process), *_defaults(config), *_frontend(config, process)]
+        text = "\n".join(lines) + "\n" + "".join(self._written(config))
+        return {CONFIG_FILE: text, **self._map_files(config.routes)}
+
+    def _written(self, config: ProxyConfig) -> Iterator[str]:
+        https = config.https_port is not None
+        known = self._sections if https == self._https else {}
+        self._sections, self._https = {}, https
+        for backend in config.backends:
+            last = known.get(backend.name)
+            if last is None or last[0] is not backend:
+                last = backend, "\n".join(backend_lines(backend, https=https)) + "\n"
+            self._sections[backend.name] = last
+            yield last[1]
+
+    def _map_files(self, routes: tuple[Route, ...]) -> Mapping[str, str]:
+        if routes is not self._routes:
+            maps = route_maps(route for route in routes if route.when is None)
+            files = {EXACT_MAP: maps.exact, PREFIX_MAP: maps.prefix}
+            self._maps = {
+                file: "".join(f"{map_word(key)} {name(backend)}\n" for key, backend in entries.items())
+                for file, entries in files.items()
+            }
+            self._routes = routes
+        return self._maps
+
+
 def render(config: ProxyConfig, process: Process) -> Mapping[str, str]:
-    """File name → content; BalancerError for what HAProxy could not represent."""
-    maps = route_maps(config.routes)
-    lines = [*_global(process), *_defaults(config), *_frontend(config, process)]
-    for backend in config.backends:
-        lines += _backend(backend)
-    return {CONFIG_FILE: "\n".join(lines) + "\n", **_map_files(maps)}
+    """One configuration; see `Renderer.render`."""
+    return Renderer().render(config, process)
 
 
-def _map_files(maps: RouteMaps) -> dict[str, str]:
-    files = {EXACT_MAP: maps.exact, PREFIX_MAP: maps.prefix}
-    return {
-        file: "".join(f"{map_word(key)} {name(backend)}\n" for key, backend in entries.items())
-        for file, entries in files.items()
-    }
-
-
-def _global(process: Process) -> Iterator[str]:
+def _global(config: ProxyConfig, process: Process) -> Iterator[str]:
     yield "global"
     yield f"    log stdout len {MAX_LENGTH} format raw local0"
     yield f"    stats socket unix@{name(process.runtime_socket)} mode 600 level admin"
@@ -61,7 +87,11 @@ def _global(process: Process) -> Iterator[str]:
     yield "    nbthread 1"
     yield f"    maxconn {process.maxconn}"
     yield f"    hard-stop-after {milliseconds(process.hard_stop_s)}"
+    # A replaced process leaves idle connections open until their next answer: closing one could cross a request.
+    yield "    close-spread-time infinite"
     yield "    mworker-max-reloads 20"
+    if config.https_port is not None:
+        yield "    ssl-default-bind-options ssl-min-ver TLSv1.2"
 
 
 def _defaults(config: ProxyConfig) -> Iterator[str]:
@@ -71,7 +101,6 @@ def _defaults(config: ProxyConfig) -> Iterator[str]:
     yield "    log global"
     yield "    option abortonclose"
     yield "    option redispatch 1"
-    yield "    option forwardfor"
     yield "    http-reuse safe"
     yield f"    timeout client {milliseconds(timeouts.client_s)}"
     yield f"    timeout http-request {milliseconds(timeouts.http_request_s)}"
@@ -83,11 +112,19 @@ def _defaults(config: ProxyConfig) -> Iterator[str]:
 def _frontend(config: ProxyConfig, process: Process) -> Iterator[str]:
     yield f"frontend {FRONTEND}"
     yield f"    bind {address(config.bind_address)}:{port(config.bind_port)}"
+    if config.https_port is not None:
+        # Without a certificate HAProxy starts only when it need not have one for everybody.
+        strict = "" if config.certificates else " strict-sni"
+        listed = f"ssl crt-list {CERTIFICATE_LIST} alpn h2,http/1.1{strict}"
+        yield f"    bind {address(config.bind_address)}:{port(config.https_port)} {listed}"
     yield f"    log-format {quoted(FORMAT)}"
     # an id that others can rely on: one word, and ours when the client gives none
     yield "    acl has_id req.fhdr(x-request-id) -m reg '^[A-Za-z0-9._:=+/-]{1,128}$'"
     yield "    http-request set-header X-Request-Id %[uuid()] unless has_id"
     yield "    http-request set-var(txn.id) req.fhdr(x-request-id)"
+    yield "    http-request set-header X-Forwarded-Proto https if { ssl_fc }"
+    # somebody who ended TLS before us has said so already
+    yield "    http-request set-header X-Forwarded-Proto http unless { req.hdr(x-forwarded-proto) -m found }"
     yield "    http-request set-var(txn.host) str(-)"
     yield "    http-request set-var(txn.host) req.hdr(host),host_only if { req.hdr(host) -m found }"
     # a slash in the host could pose as the beginning of a path in the maps
@@ -97,15 +134,15 @@ def _frontend(config: ProxyConfig, process: Process) -> Iterator[str]:
     yield "    http-request set-var(txn.path) path"
     yield "    http-request set-var(txn.directory) path,concat(/)"
     yield "    http-request set-var(txn.any) str(*)"
+    yield from _conditional(config.routes)
     for host in ("host", "wildcard", "any"):
-        condition = "" if host == "host" else " unless { var(txn.backend) -m found }"
         lookup = f"    http-request set-var(txn.backend) var(txn.{host}),concat"
-        yield f"{lookup}(,txn.path),map_str({EXACT_MAP}){condition}"
-        yield f"{lookup}(,txn.directory),map_beg({PREFIX_MAP}) unless {{ var(txn.backend) -m found }}"
+        yield f"{lookup}(,txn.path),map_str({EXACT_MAP}) unless {_ROUTED}"
+        yield f"{lookup}(,txn.directory),map_beg({PREFIX_MAP}) unless {_ROUTED}"
     if config.default_backend is None:
-        yield f"    http-request set-var(txn.refused) str({NO_ROUTE}) unless {{ var(txn.backend) -m found }}"
+        yield f"    http-request set-var(txn.refused) str({NO_ROUTE}) unless {_ROUTED}"
         yield "    http-request return status 404 content-type text/plain string 'no route' if { var(txn.refused) -m found }"
-    yield "    use_backend %[var(txn.backend)] if { var(txn.backend) -m found }"
+    yield f"    use_backend %[var(txn.backend)] if {_ROUTED}"
     if config.default_backend is not None:
         yield f"    default_backend {name(config.default_backend)}"
     if process.metrics_port is not None:
@@ -116,70 +153,19 @@ def _frontend(config: ProxyConfig, process: Process) -> Iterator[str]:
         yield "    http-request return status 404"
 
 
-def _backend(backend: Backend) -> Iterator[str]:
-    settings = backend.settings
-    yield f"backend {name(backend.name)}"
-    yield from _balance(settings.balance)
-    yield f"    retries {settings.retries}"
-    if settings.fullconn:
-        yield f"    fullconn {settings.fullconn}"
-    yield f"    timeout queue {milliseconds(settings.timeouts.queue_s)}"
-    yield f"    timeout connect {milliseconds(settings.timeouts.connect_s)}"
-    yield f"    timeout server {milliseconds(settings.timeouts.server_s)}"
-    yield f"    timeout tunnel {milliseconds(settings.timeouts.tunnel_s)}"
-    if settings.check.enabled and settings.check.http_path is not None:
-        yield "    option httpchk"
-        yield f"    http-check send meth GET uri {quoted(settings.check.http_path)}"
-    yield from _refusals(settings)
-    for header in settings.request_headers:
-        yield f"    http-request set-header {quoted(header.name)} {literal_format(header.value)}"
-    for header in settings.response_headers:
-        yield f"    http-response set-header {quoted(header.name)} {literal_format(header.value)}"
-    for server in backend.servers:
-        state = "" if server.state == "ready" else " disabled"
-        where = f"{address(server.address)}:{port(server.port)}"
-        yield f"    server {name(server.name)} {where} {server_options(server, settings.check)}{state}"
-
-
-def _balance(balance: Balance) -> Iterator[str]:
-    if balance.algorithm == "random":
-        yield f"    balance random({balance.draws})"
-    elif balance.algorithm == "hdr":
-        yield f"    balance {quoted(f'hdr({balance.argument})')}"
-    elif balance.algorithm == "url_param":
-        yield f"    balance url_param {quoted(str(balance.argument))}"
-    else:
-        yield f"    balance {balance.algorithm}"
-    if balance.algorithm in _HASHED:
-        yield f"    hash-type {'consistent' if balance.consistent else 'map-based'}"
-        if balance.consistent and balance.hash_balance_factor:
-            yield f"    hash-balance-factor {balance.hash_balance_factor}"
-
-
-def _refusals(settings: BackendSettings) -> Iterator[str]:
-    """Allow and deny lists, then the rate limit, which counts only whom the lists let through."""
-    refused = "if { var(txn.refused) -m found }"
-    if settings.deny:
-        yield from _networks("denied", settings.deny)
-        yield f"    http-request set-var(txn.refused) str({DENIED}) if denied"
-    if settings.allow:
-        yield from _networks("allowed", settings.allow)
-        yield f"    http-request set-var(txn.refused) str({DENIED}) unless allowed"
-    if settings.deny or settings.allow:
-        yield f"    http-request deny deny_status 403 {refused}"
-    limit = settings.rate_limit
-    if limit is not None:
-        period = milliseconds(limit.period_s)
-        expire = milliseconds(2 * limit.period_s)
-        yield f"    stick-table type ipv6 size {limit.table_size} expire {expire} store http_req_rate({period})"
-        yield "    http-request track-sc0 src"
-        yield (
-            f"    http-request set-var(txn.refused) str({RATE_LIMITED})"
-            f" if {{ sc_http_req_rate(0) gt {limit.requests} }}"
-        )
-        yield f"    http-request deny deny_status {limit.status_code} {refused}"
-
-
-def _networks(acl: str, networks: Sequence[str]) -> Iterator[str]:
-    for start in range(0, len(networks), _NETWORKS_A_LINE):
-        yield f"    acl {acl} src {' '.join(map(quoted, networks[start : start + _NETWORKS_A_LINE]))}"
+def _conditional(routes: tuple[Route, ...]) -> Iterator[str]:
+    """Routes that not every request to their place takes; a request that passes them by goes on to the maps."""
+    for number, route in enumerate(route for route in routes if route.when is not None):
+        assert route.when is not None, "filtered above"
+        yield f"    acl route_{number} {matching(route.when)}"
+        host = ""
+        if route.host is not None:
+            variable = "wildcard" if route.host.startswith("*.") else "host"
+            yield f"    acl host_{number} var(txn.{variable}) -m str -- {quoted(map_word(route.host))}"
+            host = f" host_{number}"
+        # a path is compared as the maps do it: to the letter, or with one more slash on both sides
+        which, how = ("path", "str") if route.path_type == "Exact" else ("directory", "beg")
+        path = route.path if route.path_type == "Exact" else route.path.rstrip("/") + "/"
+        yield f"    acl path_{number} var(txn.{which}) -m {how} -- {quoted(map_word(path))}"
+        all_true = f"path_{number}{host} route_{number} !{_ROUTED}"
+        yield f"    http-request set-var(txn.backend) str({name(route.backend)}) if {all_true}"

@@ -83,7 +83,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Rewrite:
-    """What of a path and its query matches `pattern` becomes `replacement`, in which \\1 to \\9 are its groups."""
+    r"""What of a path and its query matches `pattern` becomes `replacement`, in which \1 to \9 are its groups."""
 
     pattern: str
     replacement: str
@@ -206,7 +206,7 @@ class BackendSettings:
     source_header   the request header that the client's address is taken from; "" means the connection's
     host            the Host that pods see; "" means the client's
     cookie          the cookie that keeps a client at its pod; "" means none
-    when            only requests of which this is true come here (`route-acl`)
+    when            the condition of every route that leads here (`route-acl`)
     snippet         lines of HAProxy's own language, from an administrator who allows them
     """
 
@@ -249,12 +249,16 @@ class Backend:
 
 @dataclass(frozen=True)
 class Route:
-    """One line of the host/path table. `host` None matches every host; "*.example" matches one more label."""
+    """One line of the host/path table. `host` None matches every host; "*.example" matches one more label.
+
+    A route with a condition goes before all that have none, and is passed over by requests that do not meet it.
+    """
 
     host: str | None
     path: str
     path_type: PathType
     backend: str
+    when: Condition | None = None
 
     @property
     def place(self) -> tuple[str | None, str, bool]:

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from balancer.errors import BalancerError
 from balancer.haproxy import text
-from balancer.policy.config import HealthCheck, Server
+from balancer.policy.config import Condition, Header, HealthCheck, Link, Server
 
 
 def words(line: str) -> list[str]:
@@ -43,7 +43,8 @@ def test_printable_text_stays_one_word_to_the_letter(value: str) -> None:
 
 @given(st.text())
 def test_no_text_at_all_can_begin_another_line(value: str) -> None:
-    for write in (text.name, text.address, text.quoted, text.literal_format, text.map_word, text.socket_word):
+    writers = (text.name, text.address, text.quoted, text.literal_format, text.map_word, text.socket_word)
+    for write in (*writers, text.expression, text.snippet_line):
         try:
             written = write(value)
         except BalancerError:
@@ -96,3 +97,37 @@ def test_a_servers_options_leave_out_what_is_unlimited_or_off() -> None:
     server = Server("one", 7, "127.0.0.1", 80, maxconn=4, weight=50)
     assert text.server_options(server, HealthCheck()) == "id 7 weight 50 maxconn 4 check inter 2000ms fall 3 rise 2"
     assert text.server_options(Server("one", 7, "127.0.0.1", 80), HealthCheck(enabled=False)) == "id 7 weight 100"
+
+
+@pytest.mark.parametrize(
+    ("link", "words"),
+    [
+        (Link(), ""),
+        (Link(tls=True), " ssl verify none"),
+        (Link(http2=True), " proto h2"),
+        (Link(tls=True, http2=True), " ssl verify none alpn h2,http/1.1"),
+        (Link(proxy_header="v1"), " send-proxy"),
+        (Link(proxy_header="v2-ssl-cn"), " send-proxy-v2-ssl-cn"),
+    ],
+)
+def test_how_a_pod_is_spoken_to_in_haproxys_words(link: Link, words: str) -> None:
+    server = Server("one", 7, "127.0.0.1", 80, link=link)
+    assert text.server_options(server, HealthCheck(enabled=False)) == f"id 7 weight 100{words}"
+
+
+def test_a_condition_keeps_its_values_from_posing_as_flags() -> None:
+    condition = Condition("req.hdr(x),lower", ("-m", "beg"), ("-f", "}", "a b"))
+    assert text.matching(condition) == "req.hdr(x),lower -m beg -- '-f' '}' 'a b'"
+    assert text.matching(Condition("ssl_fc")) == "ssl_fc"
+
+
+@pytest.mark.parametrize("bad", ["", "src]", "a b", "'", "%", "src\n", "${HOME}"])
+def test_an_expression_is_one_harmless_word(bad: str) -> None:
+    with pytest.raises(BalancerError):
+        text.header_format(Header("X", bad, evaluated=True))
+
+
+def test_a_snippets_line_is_a_directive() -> None:
+    assert text.snippet_line("stick on src") == "stick on src"
+    with pytest.raises(BalancerError):
+        text.snippet_line("frontend x")
