@@ -140,8 +140,8 @@ class ProxyMetrics(Collector):
             queue.add_metric(key, found.queued)
             in_flight.add_metric(key, found.in_flight)
         yield from (pods, queue, in_flight)
-        backends = [(key, row) for row in rows if row.kind == "backend" and (key := service_port(row.proxy))]
-        yield from _counters("matchday", "a service", _SERVICE, [(tuple(key), row) for key, row in backends])
+        backends = [(service_port(row.proxy), row) for row in rows if row.kind == "backend"]
+        yield from _counters("matchday", "a service", _SERVICE, [(key, row) for key, row in backends if key])
 
     def _pods(self, rows: Sequence[Stat]) -> Iterator[Metric]:
         queue = GaugeMetricFamily("matchday_pod_queue_length", "Requests that wait for this pod", labels=_POD)

@@ -92,7 +92,7 @@ def test_a_reload_counts_once_for_each_class_of_reason() -> None:
 
 
 def test_reasons_of_real_plans_have_a_class() -> None:
-    one = ProxyConfig("0.0.0.0", 8080, (Backend("a_b_c", BackendSettings()),))
+    one = ProxyConfig("0.0.0.0", 8080, backends=(Backend("a_b_c", BackendSettings()),))
     for other in (
         replace(one, bind_port=8081),
         replace(one, default_backend="a_b_c"),
