@@ -24,8 +24,8 @@ _CONFLICT, _NOT_FOUND = 409, 404
 class Timing:
     """Seconds. A Lease not renewed for `duration_s` may be taken.
 
-    Its holder stops leading `renew_deadline_s` after
-    it last renewed, so that the two never overlap as long as clocks run at about the same speed.
+    Its holder stops leading `renew_deadline_s` after it last renewed, so that two never lead at once as long as
+    their clocks run at about the same speed.
     """
 
     duration_s: float = 15.0
