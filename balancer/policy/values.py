@@ -1,4 +1,4 @@
-"""What stands in an annotation, word by word: durations, lists of networks, headers, balancing algorithms.
+"""What stands in an annotation, word by word: durations, lists of networks, balancing algorithms.
 
 Every reader raises `NotAllowedError`, whose text says what is allowed.
 """
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import TypeVar
 
-from balancer.policy.config import Algorithm, Balance, Header
+from balancer.policy.config import Algorithm, Balance
 
 T = TypeVar("T")
 
@@ -19,13 +19,10 @@ _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.
 # Source: HAProxy configuration manual, "Time format": 2^31 - 1 milliseconds.
 _LONGEST_S = 24 * 86_400.0
 _SIZE = re.compile(r"(\d{1,9})([kmKM])?", re.ASCII)
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")  # Source: RFC 9110, 5.6.2, a field name
-_PRINTABLE = re.compile(r"[\t -~]{1,4000}")
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")  # Source: RFC 9110, 5.6.2, a field name
 _CALL = re.compile(r"(hdr|url_param|random)(?:\(([^()\s]+)\)| +([^()\s]+))?")
 _PLAIN: tuple[Algorithm, ...] = ("roundrobin", "static-rr", "leastconn", "first", "source", "uri")
 _HASHED = {"source", "uri", "hdr", "url_param"}
-# They frame the message or belong to one connection: HAProxy's own to set. Source: RFC 9110, 7.6.1; RFC 9112, 6.
-_FRAMING = {"connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 # No request comes from here: the allow-list of someone who allowed only what cannot be read.
 NOBODY = "255.255.255.255/32"
 
@@ -112,24 +109,6 @@ def allowed_networks(text: str) -> tuple[str, ...]:
         raise NotAllowedError(str(error), error.instead or (NOBODY,)) from None
 
 
-def headers(text: str) -> tuple[Header, ...]:
-    """Lines of a name, a space, and a value, which may stand in double quotes; good lines of a bad lot hold."""
-    good, bad = [], []
-    for line in filter(None, (line.strip() for line in text.split("\n"))):
-        name, _, value = line.partition(" ")
-        value = value.strip()
-        if len(value) > 1 and value[0] == value[-1] == '"':
-            value = value[1:-1]
-        if _TOKEN.fullmatch(name) and name.lower() not in _FRAMING and _PRINTABLE.fullmatch(value):
-            good.append(Header(name, value))
-        else:
-            bad.append(name)
-    if bad or not good:
-        allowed = "lines of a header name, a space and a value of printable ASCII; no header that frames the message"
-        raise NotAllowedError(allowed, tuple(good))
-    return tuple(good)
-
-
 def balance(text: str) -> Balance:
     """`leastconn`, `random(3)`, `hdr(X-User)`, `url_param id`; hashes are consistent unless `hash-type` says else."""
     words = " ".join(text.split())
@@ -139,7 +118,7 @@ def balance(text: str) -> Balance:
     argument = (call[2] or call[3]) if call else None
     if call and call[1] == "random":
         return Balance("random", draws=whole(1, 32)(argument) if argument else 2)
-    if call and argument and _TOKEN.fullmatch(argument):
+    if call and argument and TOKEN.fullmatch(argument):
         return Balance("hdr" if call[1] == "hdr" else "url_param", argument, consistent=True)
     raise NotAllowedError(f"{', '.join(_PLAIN)}, random, random(N), hdr(NAME) or url_param(NAME)")
 
@@ -159,11 +138,13 @@ def balance_factor(text: str) -> int:
     return factor
 
 
-def http_path(text: str) -> str:
-    """The path of a health check; `GET` may stand before it."""
-    words = text.split()
-    if words[:1] == ["GET"]:
-        words = words[1:]
-    if len(words) != 1 or not re.fullmatch(r"/[!-~]*", words[0]):
-        raise NotAllowedError("a path that begins with /, which is asked for with GET")
-    return words[0]
+def http_check(text: str) -> dict[str, str]:
+    """The path of a health check; a method may stand before it, and a version of HTTP behind."""
+    method, *rest = text.split() or [""]
+    if method not in {"GET", "HEAD", "OPTIONS"}:
+        method, rest = "GET", text.split()
+    if len(rest) == 2 and re.fullmatch(r"HTTP/[0-9.]{1,3}", rest[1]):
+        rest.pop()
+    if len(rest) != 1 or not re.fullmatch(r"/[!-~]{0,500}", rest[0]):
+        raise NotAllowedError("a path that begins with /, asked for with GET unless HEAD or OPTIONS stands before it")
+    return {"http_path": rest[0], "http_method": method}

@@ -46,6 +46,7 @@ def test_every_word_of_the_vocabulary_does_what_it_says() -> None:
             "rate-limit-period": "2s",
             "rate-limit-size": "1k",
             "rate-limit-status-code": "429",
+            "rate-limit-whitelist": "10.9.0.0/16",
             "allow-list": "10.0.0.0/8",
             "deny-list": "10.1.0.0/16",
             "request-set-header": "X-A b",
@@ -53,6 +54,7 @@ def test_every_word_of_the_vocabulary_does_what_it_says() -> None:
             "check": "true",
             "check-http": "/ready",
             "check-interval": "500ms",
+            "timeout-check": "2s",
         }
     )
     assert problems == []
@@ -64,12 +66,12 @@ def test_every_word_of_the_vocabulary_does_what_it_says() -> None:
         pod_maxqueue=8,
         slowstart_s=30.0,
         timeouts=Timeouts(connect_s=1.0, server_s=20.0, queue_s=3.0, tunnel_s=3600.0),
-        rate_limit=RateLimit(10, 2.0, 1000, 429),
+        rate_limit=RateLimit(10, 2.0, 1000, 429, ("10.9.0.0/16",)),
         allow=("10.0.0.0/8",),
         deny=("10.1.0.0/16",),
         request_headers=(Header("X-A", "b"),),
         response_headers=(Header("X-C", "d"),),
-        check=HealthCheck(interval_s=0.5, http_path="/ready"),
+        check=HealthCheck(interval_s=0.5, http_path="/ready", timeout_s=2.0),
     )
 
 

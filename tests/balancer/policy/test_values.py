@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer.policy import values
-from balancer.policy.config import Balance, Header
+from balancer.policy.config import Balance
 from balancer.policy.values import NOBODY, NotAllowedError
 
 
@@ -44,8 +44,8 @@ def test_a_balance_is_written_as_in_haproxy_and_hashes_are_consistent(text: str,
         (values.one_of(403, 429), "200"), (values.entries, "0"), (values.entries, "10g"), (values.switch, "maybe"),
         (values.balance, "rdp-cookie"), (values.balance, "random(0)"), (values.balance, "hdr"),
         (values.balance, "hdr(a b)"), (values.balance, "hdr(X)\n server x 1.2.3.4"), (values.balance, "least_conn"),
-        (values.consistent, "sdbm"), (values.balance_factor, "100"), (values.http_path, "ready"),
-        (values.http_path, "HEAD /ready"), (values.http_path, "/a /b"), (values.http_path, ""),
+        (values.consistent, "sdbm"), (values.balance_factor, "100"), (values.http_check, "ready"),
+        (values.http_check, "POST /ready"), (values.http_check, "/a /b"), (values.http_check, ""),
     ],
 )  # fmt: skip
 def test_what_haproxy_would_not_take_is_refused(read: Callable[[str], object], text: str) -> None:
@@ -57,7 +57,8 @@ def test_what_haproxy_would_not_take_is_refused(read: Callable[[str], object], t
 def test_sizes_switches_and_checks_are_read() -> None:
     assert (values.entries("100k"), values.entries("1m"), values.entries("7")) == (100_000, 1_000_000, 7)
     assert (values.switch("enabled"), values.switch("FALSE")) == (True, False)
-    assert (values.http_path("/ready"), values.http_path("GET /ready?a=b")) == ("/ready", "/ready?a=b")
+    assert values.http_check("GET /ready?a=b") == {"http_path": "/ready?a=b", "http_method": "GET"}
+    assert values.http_check("HEAD /ready HTTP/1.1") == {"http_path": "/ready", "http_method": "HEAD"}
     assert (values.consistent("map-based"), values.balance_factor("0"), values.balance_factor("150")) == (False, 0, 150)
 
 
@@ -75,28 +76,9 @@ def test_an_unreadable_allow_list_lets_nobody_in_rather_than_everybody() -> None
     assert refused.value.instead == (NOBODY,)
 
 
-def test_headers_are_lines_of_name_and_value() -> None:
-    text = 'X-A one two\n\n  Cache-Control "no-store, private"  \nX-Quote say "hi"'
-    wanted = (Header("X-A", "one two"), Header("Cache-Control", "no-store, private"), Header("X-Quote", 'say "hi"'))
-    assert values.headers(text) == wanted
-
-
-@pytest.mark.parametrize(
-    "line",
-    ["X-A", "X:A b", "Content-Length 5", "transfer-encoding chunked", "X-A caf\u00e9", "X-A a\x00b", "X-A a\rb", 'X "'],
-)
-def test_a_header_that_cannot_be_or_would_frame_the_message_is_refused_and_costs_only_itself(line: str) -> None:
-    if line == 'X "':
-        assert values.headers(line) == (Header("X", '"'),)
-        return
-    with pytest.raises(NotAllowedError) as refused:
-        values.headers(f"X-Good yes\n{line}")
-    assert refused.value.instead == (Header("X-Good", "yes"),)
-
-
 READERS: list[Callable[[str], object]] = [
     values.duration_s, values.whole(0, 10), values.one_of(1, 2), values.entries, values.switch, values.networks,
-    values.allowed_networks, values.headers, values.balance, values.consistent, values.balance_factor, values.http_path,
+    values.allowed_networks, values.balance, values.consistent, values.balance_factor, values.http_check,
 ]  # fmt: skip
 
 
