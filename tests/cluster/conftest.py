@@ -1,7 +1,8 @@
 """One real cluster for the whole session, with the controller in it.
 
 MATCHDAY_TEST_CONTEXT names a context to use ("current": the kubeconfig's own); else a kind cluster is made, named
-MATCHDAY_TEST_CLUSTER (matchday-test), and deleted at the end unless MATCHDAY_TEST_KEEP=1.
+MATCHDAY_TEST_CLUSTER (matchday-test), and deleted at the end unless MATCHDAY_TEST_KEEP=1. With MATCHDAY_TEST_AS_IS=1
+nothing is built or installed: the controller and the test application are there.
 """
 
 from __future__ import annotations
@@ -36,14 +37,19 @@ def cluster() -> Iterator[Cluster]:
         if context == "current":
             context = kindly.run("kubectl", "config", "current-context").strip()
         made = Cluster(context)
-        kindly.install(made)
+        _install(made)
         yield made
         return
     name = os.environ.get("MATCHDAY_TEST_CLUSTER", "matchday-test")
     try:
         made = Cluster(kindly.create(name))
-        kindly.install(made)
+        _install(made)
         yield made
     finally:
         if os.environ.get("MATCHDAY_TEST_KEEP") != "1":
             kindly.delete(name)
+
+
+def _install(made: Cluster) -> None:
+    if os.environ.get("MATCHDAY_TEST_AS_IS") != "1":
+        kindly.install(made)
