@@ -9,17 +9,18 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
 
 import structlog
 
 from balancer.kube.api import MERGE_PATCH, ApiError, ApiUnavailableError, Json, ReadsAndWrites
+from balancer.kube.cluster import Refusal
 from balancer.kube.reference import ObjectRef
 from balancer.policy.objects import Problem
 
 CONTROLLER = "matchday/ingress"
+REASON = "Refused"
 _log = structlog.get_logger()
 # Source: Kubernetes 1.34, pkg/apis/core/validation/events.go: NoteLengthLimit
 _LONGEST_NOTE_BYTES = 1024
@@ -29,38 +30,30 @@ _LONGEST_NAME = 230
 _RETRY_LATER = {429, 500, 502, 503, 504}
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """A problem and the object that has it."""
+def place(problem: Problem) -> str:
+    """The annotation's name, or the place in the object with dots."""
+    path = problem.path
+    if path[:2] == ("metadata", "annotations") and len(path) == 3:
+        return str(path[2])
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
 
-    ref: ObjectRef
-    problem: Problem
-    reason: str = "Refused"
 
-    @property
-    def field(self) -> str:
-        """The annotation's name, or the place in the object with dots."""
-        path = self.problem.path
-        if path[:2] == ("metadata", "annotations") and len(path) == 3:
-            return str(path[2])
-        return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+def note(refusal: Refusal) -> str:
+    """One line for the user: place, value, what is allowed. Never what a Secret holds."""
+    problem = refusal.problem
+    shown = _shown(problem.value, secret=refusal.ref.kind == "Secret")
+    words = f"{printable(place(problem))}{shown}: {printable(problem.allowed)}"
+    encoded = words.encode()
+    if len(encoded) <= _LONGEST_NOTE_BYTES:
+        return words
+    return encoded[: _LONGEST_NOTE_BYTES - 3].decode(errors="ignore") + "…"
 
-    @property
-    def note(self) -> str:
-        """One line for the user: place, value, what is allowed. Never what a Secret holds."""
-        shown = _shown(self.problem.value, secret=self.ref.kind == "Secret")
-        words = f"{printable(self.field)}{shown}: {printable(self.problem.allowed)}"
-        encoded = words.encode()
-        if len(encoded) <= _LONGEST_NOTE_BYTES:
-            return words
-        return encoded[: _LONGEST_NOTE_BYTES - 3].decode(errors="ignore") + "…"
 
-    @property
-    def event_name(self) -> str:
-        """The same for the same problem of the same object."""
-        ref = self.ref
-        words = f"{ref.uid} {ref.kind} {ref.namespace} {ref.name} {self.reason} {self.note}"
-        return f"{self.ref.name[:_LONGEST_NAME].rstrip('.-')}.{hashlib.sha256(words.encode()).hexdigest()[:16]}"
+def event_name(refusal: Refusal) -> str:
+    """The same for the same problem of the same object."""
+    ref = refusal.ref
+    words = f"{ref.uid} {ref.kind} {ref.namespace} {ref.name} {note(refusal)}"
+    return f"{ref.name[:_LONGEST_NAME].rstrip('.-')}.{hashlib.sha256(words.encode()).hexdigest()[:16]}"
 
 
 class Recorder:
@@ -94,7 +87,7 @@ class Recorder:
         standing: dict[str, Refusal] = {}
         by_object: dict[ObjectRef, int] = {}
         for refusal in refusals:
-            name = refusal.event_name
+            name = event_name(refusal)
             if name not in standing and by_object.get(refusal.ref, 0) < self._per_object:
                 by_object[refusal.ref] = by_object.get(refusal.ref, 0) + 1
                 standing[name] = refusal
@@ -178,9 +171,9 @@ class Recorder:
             "metadata": {"name": name, "namespace": namespace},
             "eventTime": self._now(),
             "type": "Warning",
-            "reason": refusal.reason,
+            "reason": REASON,
             "action": "Configure",
-            "note": refusal.note,
+            "note": note(refusal),
             "regarding": {**regarding, "namespace": ref.namespace} if ref.namespace else regarding,
             "reportingController": CONTROLLER,
             "reportingInstance": self._instance,

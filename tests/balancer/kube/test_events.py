@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer.kube.api import ApiError
-from balancer.kube.events import Recorder, Refusal
+from balancer.kube.cluster import Refusal
+from balancer.kube.events import Recorder, event_name, note, place
 from balancer.kube.reference import ObjectRef
 from balancer.policy.objects import Problem
 from tests.balancer.kube.objects import Json, Objects
@@ -166,33 +167,39 @@ def test_an_object_without_namespace_has_its_events_in_default() -> None:
 
 def test_a_place_that_is_no_annotation_is_a_path() -> None:
     refusal = replace(NO_NUMBER, problem=Problem(0, ("spec", "rules", 0, "host"), None, "a host is needed"))
-    assert refusal.field == "spec.rules[0].host"
-    assert refusal.note == "spec.rules[0].host: a host is needed"
+    assert place(refusal.problem) == "spec.rules[0].host"
+    assert note(refusal) == "spec.rules[0].host: a host is needed"
 
 
 def test_nothing_of_a_secret_is_shown() -> None:
     ref = ObjectRef("v1", "Secret", "fan", "cert", "u3")
     refusal = Refusal(ref, Problem(0, ("data", "tls.crt"), "c2VjcmV0", "a PEM certificate"))
-    assert refusal.note == "data.tls.crt: a PEM certificate"
+    assert note(refusal) == "data.tls.crt: a PEM certificate"
     key = replace(NO_NUMBER, problem=Problem(0, ANNOTATION, "-----BEGIN PRIVATE KEY-----\nabc", "a name"))
-    assert "abc" not in key.note
+    assert "abc" not in note(key)
+
+
+def test_half_a_character_of_broken_json_is_shown_escaped() -> None:
+    broken = replace(NO_NUMBER, problem=Problem(0, ANNOTATION, "a\ud800", "a number"))
+    assert note(broken) == r"haproxy.org/pod-maxconn 'a\ud800': a number"
+    assert event_name(broken)
 
 
 def test_control_and_direction_characters_are_shown_not_obeyed() -> None:
     refusal = replace(NO_NUMBER, problem=Problem(0, ANNOTATION, "a\r\nb\x00\u202ec", "a number"))
-    assert refusal.note == r"haproxy.org/pod-maxconn 'a\r\nb\x00\u202ec': a number"
+    assert note(refusal) == r"haproxy.org/pod-maxconn 'a\r\nb\x00\u202ec': a number"
 
 
 @given(st.text(max_size=5000), st.text(max_size=5000))
 def test_a_note_is_one_line_that_kubernetes_takes(value: str, allowed: str) -> None:
-    note = replace(NO_NUMBER, problem=Problem(0, ANNOTATION, value, allowed)).note
-    assert len(note.encode(errors="surrogateescape")) <= 1024
-    assert note.isprintable()
+    said = note(replace(NO_NUMBER, problem=Problem(0, ANNOTATION, value, allowed)))
+    assert len(said.encode()) <= 1024
+    assert said.isprintable()
 
 
 @given(st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", fullmatch=True))
 def test_an_events_name_is_one_that_kubernetes_takes(name: str) -> None:
-    event_name = replace(NO_NUMBER, ref=replace(LIVE, name=name)).event_name
-    assert len(event_name) <= 253
-    assert re.fullmatch(r"[a-z0-9][a-z0-9.-]*[a-z0-9]", event_name)
-    assert event_name.rpartition(".")[0][-1] not in ".-"
+    found = event_name(replace(NO_NUMBER, ref=replace(LIVE, name=name)))
+    assert len(found) <= 253
+    assert re.fullmatch(r"[a-z0-9][a-z0-9.-]*[a-z0-9]", found)
+    assert found.rpartition(".")[0][-1] not in ".-"
