@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from balancer.errors import RuntimeCommandError
+from balancer.errors import ConfigurationRefusedError, RuntimeCommandError
 from balancer.haproxy.proxy import Proxy
 from balancer.policy.config import ProxyConfig
 from balancer.policy.desired import Frames
@@ -78,8 +78,7 @@ class Controller:
         reasons: tuple[str, ...] = ()
         waiting = False
         if self.current is None:
-            self.proxy.start(desired)
-            self.current = desired
+            self.current = self._accepted(self.proxy.start, desired, endpoints)
         elif isinstance(step := plan(self.current, desired), Reload):
             reasons = step.reasons
         else:
@@ -92,12 +91,29 @@ class Controller:
                 commands = tuple(command for command in step if command not in left)
                 waiting, self._unsaved = bool(left), self._unsaved or bool(step)
         if reasons:
-            self.proxy.reload(desired)
-            self.current, self._unsaved = desired, False
+            self.current = self._accepted(self.proxy.reload, desired, endpoints)
+            self._unsaved = False
         took_s = time.perf_counter() - began
         if save:
             self.save()
         return SyncResult(commands, 1 if reasons else 0, reasons, self.frame.warnings, took_s, waiting)
+
+    def _accepted(self, act: Callable[[ProxyConfig], None], desired: ProxyConfig, endpoints: Endpoints) -> ProxyConfig:
+        """Start or reload; a backend whose section HAProxy refuses must not cost the others theirs.
+
+        ConfigurationRefusedError when nobody can be blamed.
+        """
+        while True:
+            try:
+                act(desired)
+            except ConfigurationRefusedError as error:
+                milder = [self._frames.refuse(name, str(error)) for name in error.backends]
+                if not milder or not all(milder):
+                    raise
+                self.manifests = self._manifests
+                desired = self.desired(endpoints)
+            else:
+                return desired
 
     def save(self) -> None:
         """Bring the files in line with what HAProxy was told since they were written."""

@@ -11,3 +11,11 @@ class HAProxyUnavailableError(BalancerError):
 
 class RuntimeCommandError(BalancerError):
     """HAProxy answered a runtime command with a refusal; the text carries command and answer."""
+
+
+class ConfigurationRefusedError(BalancerError):
+    """HAProxy would not take a configuration. `backends` are those whose sections it complains of, if it says so."""
+
+    def __init__(self, text: str, backends: frozenset[str] = frozenset()) -> None:
+        super().__init__(text)
+        self.backends = backends

@@ -13,7 +13,6 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from balancer.errors import HAProxyUnavailableError
 from balancer.haproxy.binary import Binary
 from balancer.haproxy.config import CONFIG_FILE
 from balancer.haproxy.proxy import MASTER_SOCKET, Proxy, first_alert
@@ -92,9 +91,7 @@ class HAProxy(Proxy):
         """Write and check the configuration, start, and wait until requests are accepted."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self.write(config)
-        complaint = self.complaint()
-        if complaint is not None:
-            raise HAProxyUnavailableError(f"HAProxy refuses its configuration: {complaint}")
+        self.check("HAProxy refuses its configuration")
         tether = [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid())]
         with self.log_path.open("ab") as log, self.error_path.open("ab") as errors:
             self._master = subprocess.Popen(

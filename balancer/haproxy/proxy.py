@@ -13,10 +13,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
-from balancer.errors import HAProxyUnavailableError, RuntimeCommandError
+from balancer.errors import ConfigurationRefusedError, HAProxyUnavailableError
 from balancer.haproxy.binary import Binary
+from balancer.haproxy.blame import blamed
 from balancer.haproxy.certificates import certificate_files
-from balancer.haproxy.config import CONFIG_FILE, Process, render
+from balancer.haproxy.config import CONFIG_FILE, Process, Renderer
 from balancer.haproxy.runtime import Master, Runtime
 from balancer.haproxy.stats import Stat
 from balancer.policy.config import ProxyConfig
@@ -24,7 +25,7 @@ from balancer.policy.config import ProxyConfig
 MASTER_SOCKET = "master.sock"
 _START_LIMIT_S = 10.0
 _POLL_S = 0.005
-# A client connection may need another to a server; some descriptors are HAProxy's own.
+# A client connection may need another to a server; a third of all is left for the checks of servers that may come.
 _MOST_CONNECTIONS = 20_000
 _OWN_DESCRIPTORS = 200
 
@@ -51,6 +52,7 @@ class Proxy(ABC):
         self.reloads = 0
         self._generation = 0
         self._files: Mapping[str, str] = {}
+        self._renderer = Renderer()
 
     @abstractmethod
     def start(self, config: ProxyConfig) -> None:
@@ -82,7 +84,7 @@ class Proxy(ABC):
     def rendered(self, config: ProxyConfig) -> Mapping[str, str]:
         """File name → content for this configuration."""
         process = Process(self.socket, _maxconn(), self.metrics_port)
-        files = render(config, process)
+        files = self._renderer.render(config, process)
         return files if config.https_port is None else {**files, **certificate_files(config.certificates)}
 
     def _write(self, files: Mapping[str, str]) -> None:
@@ -100,8 +102,7 @@ class Proxy(ABC):
     def reload(self, config: ProxyConfig) -> None:
         """Replace the worker by one of `config`; the old one finishes its requests.
 
-        RuntimeCommandError when HAProxy refuses the configuration; the old worker then goes on. Each worker has a
-        socket of its own name, so that no command meant for the new one reaches the old.
+        ConfigurationRefusedError when HAProxy will not have it; the old worker then goes on. Each worker has a socket of its own name, so that no command meant for the new one reaches the old.
         """
         before, files = self.directory / self.socket, self._files
         self._generation += 1
@@ -124,16 +125,16 @@ class Proxy(ABC):
                 found += master.worker_stats(pid)
         return tuple(stat for stat in found if stat.kind == "server")
 
-    def complaint(self) -> str | None:
-        """What `haproxy -c` says against the configuration, before anything runs by it."""
+    def check(self, what: str) -> None:
+        """Have `haproxy -c` read the files before anything runs by them; ConfigurationRefusedError beginning with `what`."""
         command = [str(self.binary.path), "-c", "-f", CONFIG_FILE]
         result = subprocess.run(command, cwd=self.directory, capture_output=True, text=True, check=False)
-        return None if result.returncode == 0 else first_alert(result.stderr)
+        if result.returncode:
+            backends = blamed(result.stderr, self._files.get(CONFIG_FILE, ""))
+            raise ConfigurationRefusedError(f"{what}: {first_alert(result.stderr)}", backends)
 
     def _replace_worker(self) -> None:
-        complaint = self.complaint()
-        if complaint is not None:
-            raise RuntimeCommandError(f"HAProxy did not reload: {complaint}")
+        self.check("HAProxy did not reload")
         Master(self.directory / MASTER_SOCKET).reload()
         self.wait_until_it_answers()
 
@@ -161,8 +162,8 @@ def first_alert(text: str) -> str:
 
 
 def _maxconn() -> int:
-    """Client connections that the limit of open files allows, each with one to a server."""
+    """Client connections that the limit of open files allows."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY:
         return _MOST_CONNECTIONS
-    return max(100, min(_MOST_CONNECTIONS, (hard - _OWN_DESCRIPTORS) // 2))
+    return max(100, min(_MOST_CONNECTIONS, (hard - _OWN_DESCRIPTORS) // 3))

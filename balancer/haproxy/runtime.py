@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from balancer.errors import HAProxyUnavailableError, RuntimeCommandError
+from balancer.errors import ConfigurationRefusedError, HAProxyUnavailableError, RuntimeCommandError
 from balancer.haproxy.commands import Line, deletion, lines
 from balancer.haproxy.stats import ServerConnections, Stat, parse_servers_conn, parse_stat
 from balancer.haproxy.text import name
@@ -111,14 +111,14 @@ class Master:
             raise HAProxyUnavailableError(f"HAProxy's master does not answer: {error}") from error
 
     def reload(self) -> None:
-        """Put a new worker in place of the present one. RuntimeCommandError when HAProxy says that it failed.
+        """Put a new worker in place of the present one. ConfigurationRefusedError when HAProxy says that it failed.
 
         Until 2.6 it says nothing and goes on at its own pace.
         """
         answer = self.ask("reload")
         if answer and "Success=1" not in answer:
             alerts = [line for line in answer.splitlines() if "[ALERT]" in line]
-            raise RuntimeCommandError(f"HAProxy did not reload: {(alerts or [answer])[0]}")
+            raise ConfigurationRefusedError(f"HAProxy did not reload: {(alerts or [answer])[0]}")
 
     def old_workers(self) -> tuple[int, ...]:
         """Process ids of replaced workers that are not done."""

@@ -28,9 +28,7 @@ class SupervisedProxy(Proxy):
         self.directory.mkdir(parents=True, exist_ok=True)
         self._generation = self._found_generation()
         self.write(config)
-        complaint = self.complaint()
-        if complaint is not None:
-            raise HAProxyUnavailableError(f"HAProxy refuses its configuration: {complaint}")
+        self.check("HAProxy refuses its configuration")
         self.wait_until_it_answers()
 
     @property
@@ -66,7 +64,8 @@ class SupervisedProxy(Proxy):
         except HAProxyUnavailableError:
             return None
         self._files = files
-        routes = (*_routes(answers[0], exact=True), *_routes(answers[1], exact=False))
+        conditional = (route for route in desired.routes if route.when is not None)
+        routes = (*_routes(answers[0], exact=True), *_routes(answers[1], exact=False), *conditional)
         backends = tuple(_found_backend(backend, rows, ids) for backend in desired.backends)
         return replace(desired, routes=routes, backends=backends)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from operator import is_
 
 from balancer.policy.annotations import VOCABULARY, Layer, settings_from
-from balancer.policy.config import Backend, BackendSettings, ProxyConfig, Route
+from balancer.policy.config import Backend, BackendSettings, Condition, ProxyConfig, Route, User
 from balancer.policy.objects import (
     BackendRef,
     ConfigMap,
@@ -21,6 +21,7 @@ from balancer.policy.objects import (
 )
 from balancer.policy.routing import ordered
 from balancer.policy.servers import Servers
+from balancer.policy.values import NOBODY
 
 CONFIG_MAP = "matchday"
 
@@ -67,6 +68,8 @@ class Frames:
         self._allow_snippets = allow_snippets
         self._made: dict[str, _Made] = {}
         self._routes: tuple[Route, ...] = ()
+        self._users: Mapping[tuple[str, str], tuple[User, ...]] = {}
+        self._plain: dict[str, tuple[BackendSettings, BackendSettings, str]] = {}
         self._defaults: list[Layer] = []
         self._config_maps: tuple[ConfigMap, ...] = ()
         self._for_all: tuple[BackendSettings, tuple[Problem, ...]] = self._settings([])
@@ -74,6 +77,8 @@ class Frames:
     def frame(self, manifests: Manifests) -> Desired:
         """What the manifests alone say: routes, backends and their settings, without any server."""
         self._read_defaults(manifests)
+        if manifests.users != self._users:
+            self._users, self._made = manifests.users, {}
         for_all, problems = self._for_all
         warnings = dict.fromkeys((*manifests.warnings, *problems))
         made: dict[str, _Made] = {}
@@ -82,10 +87,10 @@ class Frames:
             if last is None or not last.use.same(use) or last.defaults is not self._defaults:
                 settings, problems = self._of_backend(use)
                 last = _Made(use, self._defaults, Backend(name, settings), problems)
+            made[name] = last = self._milder(last)
             warnings |= dict.fromkeys(last.problems)
-            made[name] = last
         self._made = made
-        table, hidden = _table(manifests)
+        table, hidden = _table(manifests, {name: entry.backend.settings.when for name, entry in made.items()})
         self._routes = self._routes if self._routes == table else table
         config = replace(
             self._empty,
@@ -96,6 +101,33 @@ class Frames:
             certificates=manifests.certificates,
         )
         return Desired(config, (*warnings, *hidden))
+
+    def refuse(self, backend: str, complaint: str) -> bool:
+        """HAProxy will not have this backend's section: whether it can do with less.
+
+        From the next frame on it goes without its snippet, or, where that was not it, turns everybody away.
+        """
+        made = self._made.pop(backend, None)
+        if made is None:
+            return False
+        settings = made.backend.settings
+        asked, _, _ = self._plain.get(backend, (settings, settings, ""))
+        mild = replace(settings, snippet=()) if settings.snippet else BackendSettings(allow=(NOBODY,))
+        self._plain[backend] = (asked, mild, complaint)
+        return mild != settings
+
+    def _milder(self, made: _Made) -> _Made:
+        """A backend that HAProxy refused as it was asked for; asked for otherwise it gets another chance."""
+        name = made.backend.name
+        asked, mild, complaint = self._plain.get(name, (None, made.backend.settings, ""))
+        if made.backend.settings == mild:
+            return made
+        if made.backend.settings != asked:
+            self._plain.pop(name, None)
+            return made
+        where = made.use.ingresses[0].document
+        problem = Problem(where, ("metadata", "annotations"), None, f"what HAProxy takes; it says: {complaint}")
+        return replace(made, backend=Backend(name, mild), problems=(*made.problems, problem))
 
     def _read_defaults(self, manifests: Manifests) -> None:
         maps = tuple(config_map for config_map in manifests.config_maps if config_map.name == CONFIG_MAP)
@@ -109,11 +141,21 @@ class Frames:
         place = ("metadata", "annotations")
         ingresses = [Layer(ingress.document, place, ingress.annotations) for ingress in use.ingresses]
         service = Layer(use.service.document, place, use.service.annotations)
-        settings, problems = self._settings([*self._defaults, *reversed(ingresses), service])
+        tls = self._empty.https_port is not None and any(ingress.tls for ingress in use.ingresses)
+        settings, problems = self._settings([*self._defaults, *reversed(ingresses), service], tls=tls)
+        if settings.auth.secret:
+            name, _, inner = settings.auth.secret.rpartition("/")
+            # a Secret of another namespace is not for its Ingresses to use
+            users = self._users.get((use.service.namespace, inner), ()) if name in {"", use.service.namespace} else ()
+            settings = replace(settings, auth=replace(settings.auth, users=users))
+            if not users:
+                where = use.ingresses[0].document
+                allowed = "a Secret of the same namespace with a crypt(3) hash by user; until then nobody comes in"
+                problems = (*problems, Problem(where, (*place, "auth-secret"), settings.auth.secret, allowed))
         return settings, (*problems, *_disagreements(use, ingresses))
 
-    def _settings(self, layers: Sequence[Layer]) -> tuple[BackendSettings, tuple[Problem, ...]]:
-        return settings_from(layers)
+    def _settings(self, layers: Sequence[Layer], *, tls: bool = False) -> tuple[BackendSettings, tuple[Problem, ...]]:
+        return settings_from(layers, allow_snippets=self._allow_snippets, tls=tls)
 
 
 def desired_config(
@@ -135,22 +177,21 @@ def without_servers(manifests: Manifests, *, bind_address: str, bind_port: int) 
     return Frames(bind_address=bind_address, bind_port=bind_port).frame(manifests)
 
 
-def routes(manifests: Manifests) -> tuple[Route, ...]:
-    """All Ingresses' rules as one table, by precedence; paths whose Service does not exist are left out."""
-    return _table(manifests)[0]
+def _table(manifests: Manifests, when: Mapping[str, Condition | None]) -> tuple[tuple[Route, ...], tuple[Problem, ...]]:
+    """All Ingresses' rules as one table, by precedence, and the paths that an Ingress read earlier has already.
 
-
-def _table(manifests: Manifests) -> tuple[tuple[Route, ...], tuple[Problem, ...]]:
-    """The routes, and the paths that an Ingress read earlier has already."""
-    found: dict[tuple[str | None, str, bool], tuple[Route, Ingress]] = {}
+    Paths whose Service does not exist are left out. Several conditions may share a place.
+    """
+    found: dict[tuple[object, ...], tuple[Route, Ingress]] = {}
     hidden = []
     for ingress in manifests.ingresses:
         for path in ingress.paths:
             used = resolve(manifests, ingress.namespace, path.backend)
             if used is None:
                 continue
-            route = Route(path.host, path.path, path.path_type, backend_name(*used))
-            first, owner = found.setdefault(route.place, (route, ingress))
+            backend = backend_name(*used)
+            route = Route(path.host, path.path, path.path_type, backend, when.get(backend))
+            first, owner = found.setdefault((*route.place, route.when), (route, ingress))
             if first is not route and first.backend != route.backend:
                 where = ("spec", "rules", path.rule, "http", "paths", path.index)
                 said = f"a host and path that {owner.namespace}/{owner.name} does not have already"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from balancer.policy.config import Certificate, PathType
+from balancer.policy.config import Certificate, PathType, User
 from balancer.policy.hpa import HpaSpec
 
 
@@ -151,7 +151,8 @@ class ConfigMap:
 class Manifests:
     """All objects of a scenario or a cluster, in the order read; `warnings` are keys that look misspelt.
 
-    `certificates` are those of the Ingresses' TLS Secrets, where somebody can read Secrets.
+    `certificates` are those of the Ingresses' TLS Secrets, `users` those of their Secrets with passwords (by namespace
+    and name), where somebody can read Secrets.
     """
 
     deployments: tuple[Deployment, ...] = ()
@@ -161,6 +162,7 @@ class Manifests:
     config_maps: tuple[ConfigMap, ...] = ()
     warnings: tuple[Problem, ...] = ()
     certificates: tuple[Certificate, ...] = ()
+    users: Mapping[tuple[str, str], tuple[User, ...]] = field(default_factory=dict)
 
     @cached_property
     def service_of(self) -> Mapping[tuple[str, str], Service]:

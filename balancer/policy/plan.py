@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
-from balancer.policy.config import Backend, BackendSettings, Certificate, HealthCheck, ProxyConfig, Server
+from balancer.policy.config import Backend, BackendSettings, Certificate, HealthCheck, ProxyConfig, Route, Server
 from balancer.policy.routing import route_maps
 
 MapName = Literal["exact", "prefix"]
@@ -218,6 +218,8 @@ def _reload_reasons(current: ProxyConfig, desired: ProxyConfig) -> Iterator[str]
         yield "the timeouts of the whole proxy changed"
     if current.default_backend != desired.default_backend:
         yield f"the default backend is {desired.default_backend} now"
+    if current.routes is not desired.routes and _conditional(current) != _conditional(desired):
+        yield "the routes with conditions changed"
     if current.https_port != desired.https_port:
         yield f"TLS listens on {desired.https_port} now"
     if _first(current) != _first(desired):
@@ -288,6 +290,15 @@ def _departures(before: Backend, after: Backend) -> Iterator[RuntimeCommand]:
             yield DeleteServer(after.name, server.name)
 
 
+def _plain(config: ProxyConfig) -> Iterator[Route]:
+    """Routes without a condition, which alone stand in maps."""
+    return (route for route in config.routes if route.when is None)
+
+
+def _conditional(config: ProxyConfig) -> list[Route]:
+    return [route for route in config.routes if route.when is not None]
+
+
 def _first(config: ProxyConfig) -> str | None:
     return config.certificates[0].name if config.certificates else None
 
@@ -312,7 +323,7 @@ def _certificate_commands(old: tuple[Certificate, ...], new: tuple[Certificate, 
 def _map_commands(current: ProxyConfig, desired: ProxyConfig) -> Iterator[RuntimeCommand]:
     if current.routes is desired.routes:
         return
-    before, after = route_maps(current.routes), route_maps(desired.routes)
+    before, after = route_maps(_plain(current)), route_maps(_plain(desired))
     names: Mapping[MapName, tuple[Mapping[str, str], Mapping[str, str]]] = {
         "exact": (before.exact, after.exact),
         "prefix": (before.prefix, after.prefix),

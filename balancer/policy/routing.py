@@ -34,10 +34,10 @@ class RouteMaps:
 
 
 def ordered(routes: Iterable[Route]) -> tuple[Route, ...]:
-    """Routes by precedence; of two for the same host, path and type the first given is kept."""
-    seen: dict[tuple[str | None, str, bool], Route] = {}
+    """Routes by precedence; of two for the same host, path, type and condition the first is kept."""
+    seen: dict[tuple[object, ...], Route] = {}
     for route in routes:
-        seen.setdefault(route.place, route)
+        seen.setdefault((*route.place, route.when), route)
     return tuple(sorted(seen.values(), key=_precedence))
 
 

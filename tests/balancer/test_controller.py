@@ -1,10 +1,11 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
 import pytest
 
 from balancer.controller import Controller
-from balancer.errors import HAProxyUnavailableError, RuntimeCommandError
+from balancer.errors import ConfigurationRefusedError, HAProxyUnavailableError, RuntimeCommandError
 from balancer.haproxy.proxy import Proxy
 from balancer.haproxy.stats import Stat, parse_stat
 from balancer.policy.config import ProxyConfig
@@ -30,14 +31,24 @@ class Recorder:
         self.refuse = self.dead = False
         self.written: ProxyConfig | None = None
         self.busy = "0"
+        self.refused_snippets = False
+        self.refused_backends: frozenset[str] = frozenset()
 
     @property
     def runtime(self) -> "Recorder":
         return self
 
     def start(self, config: ProxyConfig) -> None:
+        self._judge(config)
         self.told.append("start")
         self.written = config
+
+    def _judge(self, config: ProxyConfig) -> None:
+        """What `haproxy -c` would say."""
+        for backend in config.backends:
+            asked = backend.name in self.refused_backends and not backend.settings.allow
+            if asked or (self.refused_snippets and backend.settings.snippet):
+                raise ConfigurationRefusedError("HAProxy refuses: unknown action", frozenset({backend.name}))
 
     def reload(self, config: ProxyConfig) -> None:
         self.told.append("reload")
@@ -151,3 +162,35 @@ def test_files_can_be_left_for_later() -> None:
     recorder.written = None
     controller.save()
     assert recorder.written is None  # nothing new
+
+
+def test_a_backend_that_haproxy_refuses_costs_only_itself() -> None:
+    other = Service("radio", "default", {"app": "radio"}, (ServicePort(None, 80, 80),))
+    both = IngressPath(None, "/radio", "Prefix", BackendRef("radio", 80))
+    hostile = replace(
+        MANIFESTS.services[0], annotations={"haproxy.org/backend-config-snippet": "http-request frobnicate"}
+    )
+    manifests = Manifests(
+        services=(hostile, other),
+        ingresses=(Ingress("tv", "default", (*MANIFESTS.ingresses[0].paths, both)),),
+    )
+    recorder = Recorder()
+    controller = Controller(cast(Proxy, recorder), manifests, allow_snippets=True)
+    recorder.refused_snippets = True
+    controller.sync({})
+    assert controller.current is not None
+    assert [b.settings.snippet for b in controller.current.backends] == [(), ()]
+    assert [p.path for p in controller.frame.warnings] == [("metadata", "annotations")]
+    assert "unknown action" in controller.frame.warnings[0].allowed
+    told = list(recorder.told)
+    controller.sync({})
+    assert recorder.told == told  # it is not tried again and again
+
+
+def test_a_backend_refused_without_a_snippet_lets_nobody_in() -> None:
+    recorder = Recorder()
+    controller = Controller(cast(Proxy, recorder), MANIFESTS)
+    recorder.refused_backends = frozenset({BACKEND})
+    controller.sync({})
+    assert controller.current is not None
+    assert controller.current.backend(BACKEND).settings.allow == ("255.255.255.255/32",)

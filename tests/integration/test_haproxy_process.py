@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from balancer.errors import HAProxyUnavailableError, RuntimeCommandError
+from balancer.errors import ConfigurationRefusedError, HAProxyUnavailableError
 from balancer.haproxy.binary import find_binary
 from balancer.haproxy.process import HAProxy
 from balancer.policy.config import Backend, BackendSettings, ProxyConfig
@@ -137,12 +137,12 @@ def test_a_request_longer_than_the_grace_does_not_hold_the_end_up(bench: Bench, 
 def test_a_configuration_haproxy_refuses_stops_a_start_and_leaves_a_running_one_alone(bench: Bench) -> None:
     haproxy = bench.haproxy
     twice = ProxyConfig("127.0.0.1", haproxy.bind_port, backends=(Backend("one", BackendSettings()),) * 2)
-    with pytest.raises(HAProxyUnavailableError, match=r"refuses its configuration.*one"):
+    with pytest.raises(ConfigurationRefusedError, match=r"refuses its configuration.*one"):
         haproxy.start(twice)
     good = config(haproxy.bind_port)
     haproxy.start(good)
     text = (haproxy.directory / "haproxy.cfg").read_text()
-    with pytest.raises(RuntimeCommandError, match=r"did not reload.*one"):
+    with pytest.raises(ConfigurationRefusedError, match=r"did not reload.*one"):
         haproxy.reload(twice)
     assert (haproxy.directory / "haproxy.cfg").read_text() == text
     assert [stat.name for stat in haproxy.runtime.stats("one")] == ["BACKEND"]

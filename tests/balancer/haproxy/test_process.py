@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from balancer.errors import HAProxyUnavailableError
+from balancer.errors import ConfigurationRefusedError, HAProxyUnavailableError
 from balancer.haproxy.binary import Binary
 from balancer.haproxy.process import HAProxy
 from balancer.policy.config import ProxyConfig
@@ -30,7 +30,7 @@ def test_files_are_written_only_when_they_change(tmp_path: Path) -> None:
 
 def test_a_refused_configuration_is_told_by_its_first_alert(tmp_path: Path) -> None:
     haproxy = program(tmp_path, "echo '[ALERT]    (7) : config : no such keyword' >&2; exit 1")
-    with pytest.raises(HAProxyUnavailableError, match="refuses its configuration: config : no such keyword"):
+    with pytest.raises(ConfigurationRefusedError, match="refuses its configuration: config : no such keyword"):
         haproxy.start(CONFIG)
     assert (haproxy.running, haproxy.death()) == (False, "never started")
 

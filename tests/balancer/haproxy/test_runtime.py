@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from balancer.errors import HAProxyUnavailableError, RuntimeCommandError
+from balancer.errors import ConfigurationRefusedError, HAProxyUnavailableError, RuntimeCommandError
 from balancer.haproxy.runtime import Master, Runtime
 from balancer.policy.plan import DeleteServer, DrainServer, SetWeight
 
@@ -134,6 +134,6 @@ def test_a_reload_that_failed_tells_the_alert(tmp_path: Path) -> None:
     answer = "Success=0\n--\n[NOTICE]   (1) : hello\n[ALERT]    (1) : config : unknown keyword 'x'"
     with (
         speaking(tmp_path / "m", lambda _: answer),
-        pytest.raises(RuntimeCommandError, match=r"did not reload: .*unknown keyword 'x'"),
+        pytest.raises(ConfigurationRefusedError, match=r"did not reload: .*unknown keyword 'x'"),
     ):
         Master(tmp_path / "m").reload()
