@@ -6,9 +6,8 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 
-from balancer.policy.config import ProxyConfig, User
+from balancer.policy.config import User
 
 _NAME = re.compile(r"[A-Za-z0-9_.@+-]{1,100}")
 # What glibc's crypt(3) knows everywhere; one more would be a configuration that HAProxy refuses. Source: crypt(5).
@@ -38,25 +37,3 @@ def _decoded(encoded: str) -> str:
         return base64.b64decode(encoded, validate=True).decode("ascii").strip()
     except (binascii.Error, ValueError):
         return ""
-
-
-def with_users(
-    config: ProxyConfig, secrets: Mapping[tuple[str, str], Mapping[str, str]]
-) -> tuple[ProxyConfig, tuple[str, ...]]:
-    """`config` with the users of every backend that asks for a password, and the backends that nobody can come into.
-
-    `secrets` are by namespace and name, their `data` as the API gives it. A Secret named without a namespace is one of the
-    backend's own.
-    """
-    backends, closed = [], []
-    for backend in config.backends:
-        auth = backend.settings.auth
-        if auth.enabled:
-            namespace, _, name = auth.secret.rpartition("/")
-            known, _ = users(secrets.get((namespace or backend.name.partition("_")[0], name), {}))
-            closed += [] if known else [backend.name]
-            settings = replace(backend.settings, auth=replace(auth, users=known))
-            backends.append(replace(backend, settings=settings))
-        else:
-            backends.append(backend)
-    return replace(config, backends=tuple(backends)), tuple(closed)
