@@ -49,9 +49,9 @@ class Objects:
         found = self._found(path)
         if method == "DELETE":
             return self.objects.pop(path)
-        wanted = body.get("metadata", {}).get("resourceVersion")
-        if wanted is not None and wanted != found["metadata"]["resourceVersion"]:
-            raise ApiError(409, "the object has been modified")
+        for name in ("resourceVersion", "uid"):
+            if body.get("metadata", {}).get(name) not in {None, found["metadata"].get(name)}:
+                raise ApiError(409, "the object has been modified")
         self.put(path, _merged(found, body) if method == "PATCH" else body)
         return copy.deepcopy(self.objects[path])
 

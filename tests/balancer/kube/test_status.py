@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 
 from balancer.kube.api import ApiError
+from balancer.kube.cluster import IngressState
+from balancer.kube.reference import ObjectRef
 from balancer.kube.status import StatusWriter, addresses
 from tests.balancer.kube.objects import Json, Objects
 
@@ -16,16 +18,27 @@ def ingress(name: str, uid: str | None = None, published: tuple[str, ...] = ()) 
     return {"metadata": {"namespace": "fan", "name": name, "uid": uid or f"u-{name}"}, "status": status}
 
 
+def watched(found: Json) -> IngressState:
+    """An Ingress as the cluster's state has it."""
+    metadata = found["metadata"]
+    ref = ObjectRef("networking.k8s.io/v1", "Ingress", "fan", metadata["name"], metadata["uid"])
+    return IngressState(ref, tuple(found["status"].get("loadBalancer", {}).get("ingress", ())))
+
+
 class Cluster:
     """Two Ingresses, and a writer that is told of them as they are."""
 
     def __init__(self) -> None:
         self.api = Objects({LIVE: ingress("live"), SHOP: ingress("shop")})
         self.leads = True
-        self.writer = StatusWriter(self.api, lambda: self.leads)
+        self.now_s = 0.0
+        self.writer = StatusWriter(self.api, lambda: self.leads, clock=lambda: self.now_s)
+
+    def state(self, path: str) -> IngressState:
+        return watched(self.api.objects[path])
 
     def sync(self, *paths: str, published: tuple[str, ...] = HERE) -> int:
-        return self.writer.sync([self.api.objects[path] for path in paths or (LIVE, SHOP)], published)
+        return self.writer.sync([self.state(path) for path in paths or (LIVE, SHOP)], published)
 
     def shown(self, path: str) -> list[Json]:
         found: list[Json] = self.api.objects[path]["status"].get("loadBalancer", {}).get("ingress", [])
@@ -47,9 +60,12 @@ def test_a_name_is_a_hostname() -> None:
 
 def test_what_the_watch_has_not_told_yet_is_not_written_twice() -> None:
     cluster = Cluster()
-    old = [dict(cluster.api.objects[LIVE])]
+    old = [cluster.state(LIVE)]
     assert cluster.writer.sync(old, HERE) == 1
     assert cluster.writer.sync(old, HERE) == 0
+    assert cluster.writer.sync(old, ("10.0.0.3",)) == 1
+    cluster.now_s += 30
+    assert cluster.writer.sync(old, ("10.0.0.3",)) == 1
 
 
 def test_a_status_somebody_spoiled_is_mended() -> None:
@@ -104,7 +120,7 @@ def test_who_does_not_lead_writes_nothing_but_remembers() -> None:
     cluster.sync()
     other = StatusWriter(cluster.api, lambda: cluster.leads)
     cluster.leads = False
-    live, shop = cluster.api.objects[LIVE], cluster.api.objects[SHOP]
+    live, shop = cluster.state(LIVE), cluster.state(SHOP)
     assert other.sync([live, shop], HERE) == 0
     assert other.sync([live], HERE) == 0
     cluster.leads = True
@@ -112,19 +128,45 @@ def test_who_does_not_lead_writes_nothing_but_remembers() -> None:
     assert cluster.shown(SHOP) == []
 
 
-def test_a_conflict_is_tried_again_with_the_fresh_object() -> None:
+def test_an_ingress_that_changed_meanwhile_keeps_its_change() -> None:
     cluster = Cluster()
-    old = dict(cluster.api.objects[LIVE])
+    old = cluster.state(LIVE)
     cluster.api.put(LIVE, {**ingress("live"), "spec": {"changed": True}})
     assert cluster.writer.sync([old], HERE) == 1
     assert cluster.api.objects[LIVE]["spec"] == {"changed": True}
     assert cluster.shown(LIVE)
 
 
+def test_a_new_ingress_of_the_old_ones_name_is_not_taken_for_it() -> None:
+    cluster = Cluster()
+    old = cluster.state(LIVE)
+    cluster.api.put(LIVE, ingress("live", uid="u-another"))
+    assert cluster.writer.sync([old], HERE) == 0
+    assert cluster.shown(LIVE) == []
+
+
+def test_a_withdrawal_in_the_middle_of_somebody_elses_change_is_tried_again() -> None:
+    cluster = Cluster()
+    cluster.sync()
+    get, left = cluster.api.get, [1]
+
+    def changed_after(path: str, **query: object) -> Json:
+        found = get(path)
+        if left and path == SHOP:
+            cluster.api.put(SHOP, {**cluster.api.objects[SHOP], "spec": {"changed": left.pop()}})
+        return found
+
+    cluster.api.get = changed_after  # type: ignore[method-assign]
+    assert cluster.sync(LIVE) == 1
+    assert cluster.shown(SHOP) == []
+    assert cluster.api.objects[SHOP]["spec"] == {"changed": 1}
+
+
 def test_an_ingress_deleted_meanwhile_is_no_error() -> None:
     cluster = Cluster()
-    gone = cluster.api.objects.pop(LIVE)
-    assert cluster.writer.sync([gone, cluster.api.objects[SHOP]], HERE) == 1
+    gone, shop = cluster.state(LIVE), cluster.state(SHOP)
+    del cluster.api.objects[LIVE]
+    assert cluster.writer.sync([gone, shop], HERE) == 1
     assert cluster.sync(SHOP) == 0
 
 
