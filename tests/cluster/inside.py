@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,13 +48,13 @@ def scrape(cluster: Cluster, pod: str, port: int = CONTROLLER_PORT) -> list[Samp
     ]
 
 
-def total(cluster: Cluster, name: str, port: int = CONTROLLER_PORT, **labels: str) -> float:
+def total(cluster: Cluster, name: str, labels: Mapping[str, str] | None = None, port: int = CONTROLLER_PORT) -> float:
     """A metric's sum over all of the controller's pods, of the samples with these labels."""
     return sum(
         sample.value
         for pod in names(cluster)
         for sample in scrape(cluster, pod, port)
-        if sample.name == name and labels.items() <= sample.labels.items()
+        if sample.name == name and (labels or {}).items() <= sample.labels.items()
     )
 
 

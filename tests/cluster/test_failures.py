@@ -168,3 +168,17 @@ def test_traffic_goes_on_when_the_only_controller_is_killed(cluster: Cluster, tm
             until(lambda: inside.ready(cluster), "the controller is back", 90.0, 0.5)
         say("the only controller killed", sent)
         assert sent.failed == []
+
+
+def test_a_request_in_flight_finishes_while_its_proxy_ends(cluster: Cluster) -> None:
+    """Longer than the drain, shorter than the grace period."""
+    with serving(cluster, 1) as app, one_balancer(cluster):
+        until(lambda: app.ask().status == 200, "the one proxy answers")
+        answers: list[int] = []
+        client = threading.Thread(target=lambda: answers.append(app.ask("/?sleep=9").status))
+        client.start()
+        until(lambda: inside.total(cluster, "matchday_in_flight", {"namespace": app.namespace}) == 1, "it is in flight")
+        cluster.kubectl("-n", "matchday", "delete", "pod", *inside.names(cluster), "--wait=false")
+        client.join(30.0)
+        assert answers == [200]
+        until(lambda: inside.ready(cluster), "the next pod is ready", 60.0, 0.5)
