@@ -86,6 +86,8 @@ def _controller(arguments: argparse.Namespace) -> int:
         ingress_class=arguments.ingress_class,
         namespace=os.environ.get("POD_NAMESPACE", "matchday"),
         pod=os.environ.get("POD_NAME", "matchday-balancer"),
+        pod_ip=os.environ.get("POD_IP", ""),
+        host_ip=os.environ.get("HOST_IP", ""),
         service=arguments.service,
         publish_addresses=tuple(arguments.publish_address),
         allow_snippets=arguments.allow_snippets,

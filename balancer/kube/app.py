@@ -15,9 +15,10 @@ from threading import Event, Thread
 import structlog
 
 from balancer.controller import Controller, SyncResult
-from balancer.errors import BalancerError, HAProxyUnavailableError, RuntimeCommandError
+from balancer.errors import BalancerError, HAProxyUnavailableError
 from balancer.haproxy.supervised import SupervisedProxy
-from balancer.kube.cluster import Cluster, Refusal
+from balancer.kube.cluster import Cluster, IngressState, Refusal
+from balancer.kube.events import place
 from balancer.kube.metrics import ControllerMetrics
 from balancer.kube.watch import Change, Changed, Kind, Listed, Reachable, Watch, Watchable
 from balancer.policy.objects import Manifests, Problem
@@ -29,40 +30,48 @@ _BETWEEN_RELOADS_S = 0.3
 # How often a drained pod is looked at, and whether HAProxy is still the one we know.
 _LOOK_AGAIN_S = 0.5
 _BACK_OFF_S = 0.1
+_STUCK_S = 60.0
 
 
 @dataclass(frozen=True)
-class Own:
-    """Who we are: our Service's namespace and name, whose ready endpoints are the proxies that share the pods."""
+class View:
+    """What other threads may know: our Ingresses, and the addresses of all proxies."""
 
-    namespace: str
-    service: str
+    ingresses: tuple[IngressState, ...] = ()
+    proxies: tuple[str, ...] = ()
 
 
 class Loop:
-    """Gather → decide → apply, for ever. `refused` is told whenever what stands refused has changed."""
+    """Gather → decide → apply, for ever. `refused` is told whenever what stands refused has changed.
+
+    `own` is our Service's namespace and name: its ready endpoints are the proxies that share the pods.
+    `changes` is where the watches deliver; `view` is replaced, never changed.
+    """
 
     def __init__(
         self,
         proxy: SupervisedProxy,
         cluster: Cluster,
         metrics: ControllerMetrics,
-        own: Own,
+        own: tuple[str, str],
         refused: Callable[[tuple[Refusal, ...]], None],
         *,
         allow_snippets: bool = False,
     ) -> None:
         self.changes: SimpleQueue[Change] = SimpleQueue()
         self.synced = Event()
+        self.view = View()
         self._proxy, self._cluster, self._metrics, self._own = proxy, cluster, metrics, own
         self._refused = refused
         self._controller = Controller(proxy, Manifests(), allow_snippets=allow_snippets)
         self._problems: tuple[Problem, ...] = ()
         self._told: tuple[Refusal, ...] | None = None
+        self._heard_any = False
         self._heard: list[float] = []
         self._reloaded = float("-inf")
-        self._look_again = False
+        self._look_again = self._away = False
         self._pid = 0
+        self._round_s = time.monotonic()
 
     @property
     def backends(self) -> int:
@@ -70,11 +79,16 @@ class Loop:
         return len(self._controller.frame.config.backends)
 
     def run(self, stop: Event) -> None:
-        """Until `stop` is set, which is seen within half a second."""
-        while not stop.is_set():
+        """Until `stop` is set and HAProxy has ended: as long as it finishes requests it must hear of its pods."""
+        while not (stop.is_set() and (self._away or not self.synced.is_set())):
+            self._round_s = time.monotonic()
             self._take_in()
             if self._cluster.synced:
                 self._step()
+
+    def alive(self, now_s: float) -> bool:
+        """Whether the loop has gone round lately; a first sync may take long."""
+        return not self.synced.is_set() or now_s - self._round_s < _STUCK_S
 
     def _take_in(self) -> None:
         """Wait for a change, and take in all that are there."""
@@ -98,6 +112,7 @@ class Loop:
         before = self._cluster.rules_changed, self._cluster.endpoints_changed
         self._cluster.rules_changed = self._cluster.endpoints_changed = False
         self._cluster.apply(change)
+        self._heard_any = True
         if isinstance(change, Changed | Listed):
             if isinstance(change, Listed):
                 self._metrics.relists.labels(change.kind.name).inc()
@@ -120,9 +135,10 @@ class Loop:
                 self._when_idle()
         except HAProxyUnavailableError as error:
             log.warning("HAProxy is not there", why=str(error))
+            self._away = True
             time.sleep(_BACK_OFF_S)
             self._take_over()
-        except RuntimeCommandError as error:
+        except BalancerError as error:
             # the old worker goes on; endpoints still reach it
             log.warning("HAProxy refused", why=str(error))
             self._reloaded = time.monotonic()
@@ -155,8 +171,7 @@ class Loop:
         if self._cluster.rules_changed and time.monotonic() >= self._reloaded + _BETWEEN_RELOADS_S:
             self._read_rules()
         self._cluster.endpoints_changed = False
-        own = (self._own.namespace, self._own.service)
-        self._controller.proxies = max(1, len(self._cluster.ready_addresses(own)))
+        self._controller.proxies = max(1, len(self._cluster.ready_addresses(self._own)))
         try:
             result = self._controller.sync(self._endpoints(), save=False)
         except BalancerError:
@@ -184,10 +199,13 @@ class Loop:
     def _when_idle(self) -> None:
         """What can wait: the files, refusals, and a look at HAProxy."""
         self._controller.save()
+        if self._heard_any:
+            self._heard_any = False
+            self.view = View(self._cluster.ingresses(), self._cluster.ready_addresses(self._own))
         refused = self._cluster.refusals((*self._problems, *self._controller.frame.warnings))
         if refused != self._told:
             self._told = refused
-            self._metrics.stand_refused((r.ref, ".".join(map(str, r.problem.path))) for r in refused)
+            self._metrics.stand_refused((r.ref, place(r.problem)) for r in refused)
             self._refused(refused)
         if self._proxy.worker_pid() != self._pid:
             self._take_over()
@@ -200,6 +218,7 @@ class Loop:
             self._pid = self._proxy.worker_pid()
         except HAProxyUnavailableError:
             return
+        self._away = False
         log.warning("HAProxy was started anew", adopted=self._controller.current is not None)
         self._cluster.endpoints_changed = True
 

@@ -16,10 +16,11 @@ from balancer.kube.endpoint_slices import Slice
 from balancer.kube.reference import ObjectRef
 from balancer.kube.tls_secrets import TlsSecret, read_tls_secret
 from balancer.kube.watch import Change, Changed, Kind, Listed, Reachable
-from balancer.policy.config import Certificate
+from balancer.policy import credentials
+from balancer.policy.config import Certificate, User
 from balancer.policy.desired import resolve
 from balancer.policy.manifests import read_manifests
-from balancer.policy.objects import BackendRef, Endpoint, Ingress, Manifests, Problem, Service
+from balancer.policy.objects import BackendRef, Endpoint, Ingress, Manifests, Problem
 
 CONTROLLER = "matchday/ingress"
 _DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
@@ -39,7 +40,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Known:
-    """An object that was read: `value` None where nothing of it could be used. `created` sorts the oldest first."""
+    """An object that was read. `created` sorts the oldest first; `addresses` are those in an Ingress's status."""
 
     ref: ObjectRef
     document: int
@@ -70,6 +71,7 @@ class Cluster:
         self._known: dict[str, dict[Name, Known]] = {name: {} for name in ("Ingress", "Service", "ConfigMap")}
         self._classes: dict[str, Json] = {}
         self._secrets: dict[Name, TlsSecret] = {}
+        self._users: Mapping[Name, tuple[User, ...]] = {}
         self._slices: dict[Name, dict[str, Slice]] = {}
         self._endpoints: dict[str, tuple[Endpoint, ...]] = {}
         self._nodes: dict[Name, str] = {}
@@ -120,12 +122,6 @@ class Cluster:
         """The Ingresses we serve, with the addresses in their status."""
         return tuple(IngressState(known.ref, known.addresses) for known in self.ours())
 
-    def foreign(self) -> tuple[IngressState, ...]:
-        """All other Ingresses."""
-        mine = {known.ref for known in self.ours()}
-        others = self._known["Ingress"].values()
-        return tuple(IngressState(known.ref, known.addresses) for known in others if known.ref not in mine)
-
     def manifests(self) -> tuple[Manifests, tuple[Problem, ...]]:
         """What we serve, and what of it cannot be done; whose problem it is says `reference`."""
         ours = self.ours()
@@ -141,6 +137,7 @@ class Cluster:
             ingresses=bare.ingresses,
             config_maps=bare.config_maps,
             certificates=certificates,
+            users=self._users,
         )
         problems = [problem for known in ours for problem in known.problems]
         problems += missing
@@ -154,10 +151,6 @@ class Cluster:
         refs = {known.document: known.ref for group in self._known.values() for known in group.values()}
         return tuple(Refusal(refs[problem.document], problem) for problem in problems if problem.document in refs)
 
-    def service_ports(self) -> Mapping[Name, Service]:
-        """All Services by namespace and name."""
-        return {key: known.value.services[0] for key, known in self._known["Service"].items() if known.value.services}
-
     def _relist(self, listed: Listed) -> None:
         here = {_name(found) for found in listed.objects}
         for name in self._names(listed.kind.name) - here:
@@ -170,6 +163,8 @@ class Cluster:
             return {("", name) for name in self._classes}
         if kind == "Secret":
             return set(self._secrets)
+        if kind == "Passwords":
+            return set(self._users)
         if kind == "EndpointSlice":
             return {(namespace, name) for (namespace, _), slices in self._slices.items() for name in slices}
         return set(self._known[kind])
@@ -187,6 +182,8 @@ class Cluster:
             secret = read_tls_secret(found)
             self.rules_changed |= self._secrets.get(name) != secret
             self._secrets[name] = secret
+        elif kind.name == "Passwords":
+            self._put_users(name, found)
         else:
             before = self._known[kind.name].get(name)
             known = _read(kind, found, before.document if before else next(self._numbers))
@@ -195,6 +192,13 @@ class Cluster:
             else:
                 self.rules_changed = True
             self._known[kind.name][name] = known
+
+    def _put_users(self, name: Name, found: Json) -> None:
+        """Of all the Secrets that might hold passwords only those are kept that do."""
+        users, _ = credentials.users(found.get("data") or {})
+        if users != self._users.get(name, ()):
+            self.rules_changed = True
+            self._users = {**self._users, name: users}
 
     def _put_slice(self, name: Name, found: Json) -> None:
         service = endpoint_slices.service_of(found)
@@ -217,9 +221,11 @@ class Cluster:
                         self._nodes.pop((name[0], endpoint.name), None)
                     self._touch(service)
             return
-        self.rules_changed = True
+        self.rules_changed |= kind != "Passwords" or name in self._users
         if kind == "IngressClass":
             self._classes.pop(name[1], None)
+        elif kind == "Passwords":
+            self._users = {known: users for known, users in self._users.items() if known != name}
         elif kind == "Secret":
             self._secrets.pop(name, None)
         else:
