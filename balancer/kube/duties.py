@@ -1,85 +1,115 @@
-"""What is done beside the loop, once a second: the load is looked at; who leads writes status and Events.
-
-None of it may ever delay the loop, which alone decides what the proxy does.
-"""
+"""What one replica does for all: Events for what is refused, status of our Ingresses. Nothing here delays traffic."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from threading import Event
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from threading import Event, Lock, Thread
 
 import structlog
 
-from balancer.errors import BalancerError
-from balancer.haproxy.proxy import Proxy
-from balancer.kube.api import Json, ReadsAndWrites
-from balancer.kube.app import View
+from balancer.kube.api import ApiError, ApiUnavailableError, Json, ReadsAndWrites
+from balancer.kube.cluster import IngressState, Refusal
 from balancer.kube.events import Recorder
-from balancer.kube.load import LoadMeter
-from balancer.kube.metrics import ControllerMetrics
+from balancer.kube.lease import Election
 from balancer.kube.status import Addresses, StatusWriter, addresses
 
-log = structlog.get_logger()
+_log = structlog.get_logger()
+_LOOK_S = 1.0
+_ROUND_S = 5.0
 
-_EVERY_S = 1.0
-# Our own Service may be given an address at any time, seldom though.
-_SERVICE_EVERY_S = 10.0
+
+@dataclass(frozen=True)
+class Published:
+    """Where clients reach us: what the administrator says (`told`), else what our own Service says."""
+
+    namespace: str
+    service: str
+    told: Addresses = ()
+
+    def addresses(self, api: ReadsAndWrites) -> Addresses:
+        """Empty while unknown. ApiError, ApiUnavailableError."""
+        return addresses(self.told, None if self.told else self._service(api), ())
+
+    def _service(self, api: ReadsAndWrites) -> Json | None:
+        try:
+            return api.get(f"/api/v1/namespaces/{self.namespace}/services/{self.service}")
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
 
 
 class Duties:
-    """`view` is what the loop knows now; `published` and `host_ip` are where clients may reach us."""
+    """`tell` from the loop that knows what stands; `run` in a thread of its own does the rest.
+
+    `led` is told whether we lead, `last` says at the end whether no other replica remains.
+    """
 
     def __init__(
         self,
         api: ReadsAndWrites,
-        service: tuple[str, str],
-        view: Callable[[], View],
-        leading: Callable[[], bool],
+        election: Election,
         recorder: Recorder,
-        metrics: ControllerMetrics,
+        published: Published,
         *,
-        published: Addresses,
-        host_ip: str,
-        pod_ip: str,
+        led: Callable[[bool], None],
+        last: Callable[[], bool],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._api, self._service, self._view, self._leading = api, service, view, leading
-        self._recorder, self._metrics = recorder, metrics
-        self._status = StatusWriter(api, leading)
-        self._published, self._host_ip, self._pod_ip = published, host_ip, pod_ip
-        self._own: Json | None = None
-        self._asked_s = float("-inf")
-        self.meter = LoadMeter()
+        self._api, self._election, self._recorder, self._published = api, election, recorder, published
+        self._led, self._last, self._clock = led, last, clock
+        self._status = StatusWriter(api, lambda: election.leading, clock)
+        self._told: tuple[Sequence[Refusal], Sequence[IngressState]] | None = None
+        self._ingresses: Sequence[IngressState] = ()
+        self._known = False
+        self._next_round_s = float("-inf")
+        self._lock = Lock()
+        self._news = Event()
 
-    def run(self, proxy: Proxy, synced: Event, stop: Event) -> None:
-        """From the first sync until `stop`; then the status goes, if nobody else is there to serve."""
-        while not synced.is_set() and not stop.is_set():
-            synced.wait(_EVERY_S)
-        while not stop.wait(_EVERY_S):
-            self._look(proxy)
-            self._metrics.leader.set(self._leading())
-            self._status.sync(self._view().ingresses, self._addresses())
-            if self._leading():
-                self._recorder.write()
-        if self._leading() and not set(self._view().proxies) - {self._pod_ip}:
-            log.info("status withdrawn", ingresses=self._status.withdraw_all())
+    def tell(self, refusals: Sequence[Refusal], ingresses: Sequence[IngressState]) -> None:
+        """All that is refused, and all Ingresses that are ours, as of now. Returns at once."""
+        with self._lock:
+            self._told = (refusals, ingresses)
+        self._news.set()
 
-    def others(self) -> tuple[str, ...]:
-        """Addresses of the other replicas' proxies."""
-        return tuple(address for address in self._view().proxies if address != self._pod_ip)
+    def step(self) -> None:
+        """One round of what is due. Raises nothing of the API."""
+        with self._lock:
+            told, self._told = self._told, None
+            self._news.clear()
+        if told is not None:
+            self._recorder.stand(told[0])
+            self._ingresses, self._known = told[1], True
+            self._next_round_s = float("-inf")
+        leading = self._election.leading
+        self._led(leading)
+        if leading:
+            self._recorder.write()
+        # before the first news nothing is ours yet, which must not be taken for ours no more
+        if self._known and self._clock() >= self._next_round_s:
+            self._next_round_s = self._clock() + _ROUND_S
+            self._sync_status(leading=leading)
 
-    def _look(self, proxy: Proxy) -> None:
+    def run(self, stop: Event) -> None:
+        """Stand for election and do what is due until `stop`; then leave things as another replica wants them."""
+        resigned = Event()
+        candidate = Thread(target=self._election.run, args=(resigned,), name="election", daemon=True)
+        candidate.start()
+        while not stop.is_set():
+            self.step()
+            self._news.wait(_LOOK_S)
+        if self._election.leading and self._last():
+            _log.info("the last replica ends", withdrawn=self._status.withdraw_all())
+        resigned.set()
+        candidate.join()
+        self._led(False)
+
+    def _sync_status(self, *, leading: bool) -> None:
         try:
-            self.meter.look(proxy.runtime.stats(), time.monotonic())
-        except BalancerError as error:
-            log.debug("no load", why=str(error))
-
-    def _addresses(self) -> Addresses:
-        if not self._published and time.monotonic() >= self._asked_s + _SERVICE_EVERY_S:
-            self._asked_s = time.monotonic()
-            namespace, name = self._service
-            try:
-                self._own = self._api.get(f"/api/v1/namespaces/{namespace}/services/{name}")
-            except BalancerError as error:
-                log.warning("our own Service is not known", why=str(error))
-        return addresses(self._published, self._own, [self._host_ip] if self._host_ip else [])
+            published = self._published.addresses(self._api) if leading else ()
+        except (ApiError, ApiUnavailableError) as error:
+            _log.warning("our Service not read", error=str(error))
+            return
+        self._status.sync(self._ingresses, published)

@@ -92,7 +92,8 @@ class Election:
         try:
             if self._seen is None or self._seen.holder != self._identity:
                 self._look(now_s)
-            self._hold_if_free(now_s)
+            if self._renewed_s != now_s:
+                self._hold_if_free(now_s)
         except ApiError as error:
             if error.status in {_CONFLICT, _NOT_FOUND}:
                 # somebody else was faster, or the Lease is gone: look anew

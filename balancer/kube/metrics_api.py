@@ -1,10 +1,9 @@
-"""Brings up external.metrics.k8s.io, and keeps its certificates as they should be."""
+"""The metrics API's server: up as soon as the cluster lets it, its certificate and whom it trusts kept fresh."""
 
 from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event
 
@@ -15,65 +14,78 @@ from balancer.kube.api import ReadsAndWrites
 from balancer.kube.external_metrics import API_SERVICE, ExternalMetrics, FrontProxy, front_proxy
 from balancer.kube.http import HttpServer
 from balancer.kube.load import ServiceLoad
-from balancer.kube.serving_certificate import ServingCertificate, server_context
+from balancer.kube.serving_certificate import ServingCertificate, ServingPair, server_context
 
-log = structlog.get_logger()
-
-_CHECK_EVERY_S = 600.0
+_log = structlog.get_logger()
+_REFRESH_S = 60.0
 _RETRY_S = 5.0
 
 
-@dataclass(frozen=True)
-class _Trust:
-    """What we show, and whom we let in."""
-
-    context: ssl.SSLContext
-    front: FrontProxy
-
-
 class MetricsApi:
-    """`loads` gives all replicas' loads together; `service` is the one that the APIService leads to."""
+    """external.metrics.k8s.io on a port of its own. `refresh` in one thread.
+
+    `loads` gives the loads of all replicas (None: unknown); `leading` says who tells the API server whom to trust.
+    """
 
     def __init__(
         self,
         api: ReadsAndWrites,
-        namespace: str,
-        service: str,
-        port: int,
+        certificate: ServingCertificate,
         loads: Callable[[], Sequence[ServiceLoad] | None],
         leading: Callable[[], bool],
+        *,
+        address: str,
+        port: int,
     ) -> None:
-        self._api, self._port, self._leading = api, port, leading
-        self._certificate = ServingCertificate(api, namespace, service, "matchday-balancer-serving")
-        self._answers = ExternalMetrics(
-            loads, lambda client: self._trust is not None and self._trust.front.admits(client)
-        )
-        self._trust: _Trust | None = None
+        self._api, self._certificate, self._leading = api, certificate, leading
+        self._address, self._port = address, port
+        self._answers = ExternalMetrics(loads, self._admits).answer
+        self._trusts: tuple[ServingPair, FrontProxy] | None = None
+        self._context: ssl.SSLContext | None = None
+        self._server: HttpServer | None = None
+
+    @property
+    def port(self) -> int | None:
+        """Where it listens; None as long as it does not."""
+        return self._server.port if self._server else None
+
+    def refresh(self, now: datetime) -> None:
+        """Look whether certificate and front proxy are still those we use; listen once there are both.
+
+        BalancerError (ApiError, ApiUnavailableError among them) when the cluster does not tell them, OSError when
+        the port is taken. What was served before goes on.
+        """
+        trusts = (self._certificate.ensure(now), front_proxy(self._api))
+        if trusts != self._trusts:
+            try:
+                self._context = server_context(trusts[0], trusts[1].authorities)
+            except (ValueError, ssl.SSLError) as error:
+                raise BalancerError(f"the front proxy's authority cannot be used: {error}") from error
+            self._trusts = trusts
+        if self._server is None:
+            self._server = HttpServer(self._address, self._port, self._answers, self._tls)
+            self._server.start()
+            _log.info("metrics API", port=self._server.port)
+        if self._leading() and self._certificate.publish(trusts[0], API_SERVICE):
+            _log.info("the API server trusts the metrics API", api_service=API_SERVICE)
 
     def run(self, stop: Event) -> None:
-        """Serve until `stop`; what the API server refuses meanwhile is tried again."""
-        server: HttpServer | None = None
-        wait_s = 0.0
-        while not stop.wait(wait_s):
+        """Refresh now and then until `stop`, whatever the cluster says; then close."""
+        while not stop.is_set():
+            wait_s = _REFRESH_S
             try:
-                self._refresh()
-                if server is None:
-                    server = HttpServer("0.0.0.0", self._port, self._answers.answer, self._context)  # noqa: S104 - in a pod
-                    server.start()
-                wait_s = _CHECK_EVERY_S if self._leading() else _RETRY_S
-            except (BalancerError, OSError, ValueError) as error:
-                log.warning("external metrics are not served", why=str(error))
+                self.refresh(datetime.now(UTC))
+            except (BalancerError, OSError) as error:
+                _log.warning("metrics API not refreshed", serving=self._server is not None, why=str(error))
                 wait_s = _RETRY_S
-        if server is not None:
-            server.close()
+            # who does not lead yet may in a moment, and then nobody else tells the API server
+            stop.wait(wait_s if self._leading() else _RETRY_S)
+        if self._server is not None:
+            self._server.close()
 
-    def _refresh(self) -> None:
-        pair = self._certificate.ensure(datetime.now(UTC))
-        front = front_proxy(self._api)
-        self._trust = _Trust(server_context(pair, front.authorities), front)
-        if self._leading():
-            self._certificate.publish(pair, API_SERVICE)
+    def _admits(self, client: str) -> bool:
+        return self._trusts is not None and self._trusts[1].admits(client)
 
-    def _context(self) -> ssl.SSLContext:
-        assert self._trust is not None, "served only once there is one"
-        return self._trust.context
+    def _tls(self) -> ssl.SSLContext:
+        assert self._context is not None
+        return self._context

@@ -86,6 +86,15 @@ def test_the_first_takes_it_and_the_second_looks_on() -> None:
     assert (a.leading, b.leading) == (True, False)
 
 
+def test_a_step_writes_once() -> None:
+    world = World()
+    a = world.candidate("a")
+    world.step(a)
+    assert world.leases.writes == 1
+    world.pass_time(3, a)
+    assert world.leases.writes == 4
+
+
 def test_steps_are_rare_while_leading_and_frequent_while_not() -> None:
     world = World()
     a, b = world.candidate("a"), world.candidate("b")
