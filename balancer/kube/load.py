@@ -6,18 +6,26 @@ process and counts from zero. Loads go to other replicas and come from them as J
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from threading import Lock
+from threading import Event, Lock
 from typing import Any, NamedTuple
+
+import structlog
 
 from balancer.errors import BalancerError
 from balancer.haproxy.stats import Stat
 
+_log = structlog.get_logger()
 WINDOW_S = 10.0
 # a rate over less would be mostly chance
 _SHORTEST_S = 0.5
+_LOOK_EVERY_S = 1.0
+_COST = 20
+# of the window, so that there are always several looks in it
+_WINDOW_PART = 0.3
 
 
 class ServicePort(NamedTuple):
@@ -145,6 +153,24 @@ class LoadMeter:
                 )
                 for key, found in self._last.items()
             )
+
+
+def keep_looking(
+    meter: LoadMeter, stats: Callable[[], Iterable[Stat]], stop: Event, clock: Callable[[], float] = time.monotonic
+) -> None:
+    """Look until `stop`: every second, or less often where a look is dear, so that it costs 5 % of a core at most."""
+    dark = False
+    while not stop.is_set():
+        began_s = clock()
+        try:
+            meter.look(stats(), began_s)
+        except BalancerError as error:
+            if not dark:
+                _log.warning("no look at the load", why=str(error))
+            dark = True
+        else:
+            dark = False
+        stop.wait(min(_WINDOW_PART * WINDOW_S, max(_LOOK_EVERY_S, _COST * (clock() - began_s))))
 
 
 def total(loads: Iterable[Sequence[ServiceLoad]]) -> tuple[ServiceLoad, ...]:

@@ -1,12 +1,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
+from threading import Event
 
 import pytest
 
+from balancer.errors import HAProxyUnavailableError
 from balancer.haproxy.stats import Stat
-from balancer.kube.load import BadLoadError, LoadMeter, ServiceLoad, counts, from_json, service_port, to_json, total
+from balancer.kube.load import (
+    BadLoadError,
+    LoadMeter,
+    ServiceLoad,
+    counts,
+    from_json,
+    keep_looking,
+    service_port,
+    to_json,
+    total,
+)
 
 
 def row(kind: str, name: str = "BACKEND", proxy: str = "fan_live_http", **changes: object) -> Stat:
@@ -131,6 +144,48 @@ def test_a_second_look_at_the_same_instant_changes_nothing() -> None:
     meter.look([row("backend", queued=1)], 1.0)
     meter.look([row("backend", queued=9)], 1.0)
     assert meter.loads(1.0)[0].queued == 1
+
+
+class Waits(Event):
+    """An event that is set after so many waits, which take no time and are noted."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+        self.count = count
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout or 0.0)
+        if len(self.waits) == self.count:
+            self.set()
+        return self.is_set()
+
+
+@pytest.mark.parametrize(("took_s", "wait_s"), [(0.0, 1.0), (0.1, 2.0), (5.0, 3.0)])
+def test_a_dear_look_is_taken_less_often(took_s: float, wait_s: float) -> None:
+    now = [0.0]
+
+    def stats() -> Sequence[Stat]:
+        now[0] += took_s
+        return [row("backend", queued=3)]
+
+    meter, stop = LoadMeter(), Waits(1)
+    keep_looking(meter, stats, stop, lambda: now[0])
+    assert stop.waits == [pytest.approx(wait_s)]
+    assert meter.loads(0.0)[0].queued == 3
+
+
+def test_looking_goes_on_after_haproxy_was_gone() -> None:
+    meter, stop, looks = LoadMeter(), Waits(3), [0]
+
+    def stats() -> Sequence[Stat]:
+        looks[0] += 1
+        if looks[0] < 3:
+            raise HAProxyUnavailableError("gone")
+        return [row("backend", queued=3)]
+
+    keep_looking(meter, stats, stop, lambda: 5.0)
+    assert meter.loads(5.0)[0].queued == 3
 
 
 def test_replicas_add_up_but_their_pods_are_the_same_ones() -> None:
