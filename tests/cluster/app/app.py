@@ -2,7 +2,8 @@
 
 GET /any/path?sleep=0.5&status=404 answers after so long, with this status, as JSON, and with its name in `x-pod`.
 On SIGTERM it keeps serving for DRAIN_S seconds (0: it drops everything at once), then finishes what it has and ends.
-With /tls/tls.crt and /tls/tls.key it serves TLS on 8443 as well.
+DELAY_S and STATUS are what it does when the query says nothing. KIND=tls: it speaks TLS, with the certificate in /tls;
+KIND=raw: it writes the first bytes of each connection to its log and hangs up.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from urllib.parse import parse_qs, urlsplit
 NAME = os.environ.get("POD_NAME") or socket.gethostname()
 DRAIN_S = float(os.environ.get("DRAIN_S", "3"))
 PORTS = [int(port) for port in os.environ.get("PORTS", "8080").split(",")]
-TLS_PORT = 8443
+DELAY_S = float(os.environ.get("DELAY_S", "0"))
+STATUS = os.environ.get("STATUS", "200")
+KIND = os.environ.get("KIND", "http")
 CERTIFICATE = Path("/tls/tls.crt")
 
 
@@ -53,13 +56,12 @@ class Pod:
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in rest if line)}
             body = await reader.readexactly(int(headers.get("content-length", "0")))
             query = parse_qs(urlsplit(target).query)
-            if "sleep" in query:
-                await asyncio.sleep(float(query["sleep"][0]))
+            await asyncio.sleep(float(query.get("sleep", [DELAY_S])[0]))
             port = writer.get_extra_info("sockname")[1]
             seen = {"pod": NAME, "method": method, "path": target, "headers": headers, "port": port, "body": len(body)}
             answer = json.dumps(seen).encode()
             goes_on = not self.ending.is_set() and headers.get("connection", "").lower() != "close"
-            status = query.get("status", ["200"])[0]
+            status = query.get("status", [STATUS])[0]
             head = (
                 f"HTTP/1.1 {status} Answer\r\nx-pod: {NAME}\r\ncontent-type: application/json\r\n"
                 f"content-length: {len(answer)}\r\nconnection: {'keep-alive' if goes_on else 'close'}\r\n\r\n"
@@ -71,13 +73,21 @@ class Pod:
             self.in_flight -= 1
 
 
+async def take_notice(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    came = await reader.read(1000)
+    if came:
+        print(repr(came.decode("latin-1")))
+    writer.close()
+
+
 async def main() -> None:
     pod = Pod()
-    servers = [await asyncio.start_server(pod.serve, "0.0.0.0", port, backlog=1024) for port in PORTS]
-    if CERTIFICATE.exists():
+    context = None
+    if KIND == "tls":
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(CERTIFICATE, CERTIFICATE.with_name("tls.key"))
-        servers.append(await asyncio.start_server(pod.serve, "0.0.0.0", TLS_PORT, ssl=context))
+    serve = take_notice if KIND == "raw" else pod.serve
+    servers = [await asyncio.start_server(serve, "0.0.0.0", port, backlog=1024, ssl=context) for port in PORTS]
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
     await told.wait()
