@@ -8,7 +8,7 @@ _SNIPPET = "`backend-config-snippet` on a Service, since a mistake here would co
 _LOG = "nothing: matchday's log has one format, which its reports read"
 _CLIENT_TLS = "nothing: matchday asks clients for no certificates"
 _POD_TLS = "`server-ssl: true` alone, which does not verify pods' certificates"
-_SLOTS = "nothing: pods come at run time, without slots"
+_SLOTS = "pods come at run time, without slots"
 
 # What stands behind the word in a warning: what to use instead.
 REFUSED: Mapping[str, str] = {

@@ -120,7 +120,8 @@ def balance(text: str) -> Balance:
         return Balance("random", draws=whole(1, 32)(argument) if argument else 2)
     if call and argument and TOKEN.fullmatch(argument):
         return Balance("hdr" if call[1] == "hdr" else "url_param", argument, consistent=True)
-    raise NotAllowedError(f"{', '.join(_PLAIN)}, random, random(N), hdr(NAME) or url_param(NAME)")
+    why = "; rdp-cookie is not, since RDP is no HTTP" if words.startswith("rdp-cookie") else ""
+    raise NotAllowedError(f"{', '.join(_PLAIN)}, random, random(N), hdr(NAME) or url_param(NAME){why}")
 
 
 def consistent(text: str) -> bool:

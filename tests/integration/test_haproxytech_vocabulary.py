@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import re
 import ssl
 import time
 from collections.abc import Mapping
@@ -31,10 +32,12 @@ from cryptography.x509.oid import NameOID
 
 from balancer.controller import Controller
 from balancer.haproxy.process import HAProxy
+from balancer.policy.annotations import OLD_NAMES, VOCABULARY
 from balancer.policy.config import Certificate
 from balancer.policy.credentials import users
 from balancer.policy.manifests import read_manifests
 from balancer.policy.objects import Endpoint, Manifests
+from balancer.policy.refused import NEEDLESS, REFUSED
 from tests.integration.conftest import Answer, Bench, Upstream, free_port, haproxy_under_test
 
 if TYPE_CHECKING:
@@ -284,3 +287,26 @@ def test_a_manifest_for_haproxytechs_controller_works_unmodified(path: Path, tmp
 def test_every_manifest_says_what_it_proves(path: Path) -> None:
     told = story(path)
     assert told.requests or told.at_once or told.becomes
+
+
+def rows(page: str) -> list[list[str]]:
+    """The cells of the table of a page, without its head."""
+    lines = (ROOT / "docs" / page).read_text().splitlines()
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    return table[2:]
+
+
+@pytest.mark.parametrize("row", rows("haproxytech.md"), ids=lambda row: row[0].strip("`"))
+def test_the_page_for_those_who_come_over_says_of_every_word_what_is_so(row: list[str]) -> None:
+    word, here, proofs = row[0].strip("`"), row[1], re.findall(r"`([a-z-]+)`", row[2])
+    known = OLD_NAMES.get(word, word)
+    assert here.startswith("taken") == (known in VOCABULARY)
+    assert here.startswith("told") == (word in REFUSED)
+    assert here.startswith("not needed") == (word in NEEDLESS)
+    for proof in proofs:
+        file = Path(__file__).parent / "haproxytech" / f"{proof}.yaml"
+        assert re.search(rf"[ /]{word}:", file.read_text())
+
+
+def test_every_word_that_is_taken_has_its_proof() -> None:
+    assert [row[0] for row in rows("haproxytech.md") if row[1].startswith("taken") and "`" not in row[2]] == []

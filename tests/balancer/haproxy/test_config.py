@@ -138,7 +138,7 @@ PLACES: dict[str, Wild] = {
     "header value": lambda text: config(BackendSettings(request_headers=(Header("X-A", text),))),
     "header name": lambda text: config(BackendSettings(response_headers=(Header(text, "a"),))),
     "evaluated header": lambda text: config(BackendSettings(request_headers=(Header("X-A", text, evaluated=True),))),
-    "source header": lambda text: config(BackendSettings(source_header=text)),
+    "source header": lambda text: config(BackendSettings(source_header="a" + text)),
     "set-host": lambda text: config(BackendSettings(host="a" + text)),
     "redirect": lambda text: config(BackendSettings(redirect=Redirect("a" + text))),
     "pattern": lambda text: config(BackendSettings(rewrites=(Rewrite(text, "/"),))),

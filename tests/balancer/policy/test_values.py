@@ -54,6 +54,11 @@ def test_what_haproxy_would_not_take_is_refused(read: Callable[[str], object], t
     assert refused.value.instead is None
 
 
+def test_rdp_cookie_is_refused_with_the_reason() -> None:
+    with pytest.raises(NotAllowedError, match="RDP is no HTTP"):
+        values.balance("rdp-cookie(mstshash)")
+
+
 def test_sizes_switches_and_checks_are_read() -> None:
     assert (values.entries("100k"), values.entries("1m"), values.entries("7")) == (100_000, 1_000_000, 7)
     assert (values.switch("enabled"), values.switch("FALSE")) == (True, False)
