@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
@@ -33,19 +32,14 @@ _BACK_OFF_S = 0.1
 _STUCK_S = 60.0
 
 
-@dataclass(frozen=True)
-class View:
-    """What other threads may know: our Ingresses, and the addresses of all proxies."""
-
-    ingresses: tuple[IngressState, ...] = ()
-    proxies: tuple[str, ...] = ()
+Tell = Callable[[tuple[Refusal, ...], tuple[IngressState, ...]], None]
 
 
 class Loop:
-    """Gather → decide → apply, for ever. `refused` is told whenever what stands refused has changed.
+    """Gather → decide → apply, for ever. `tell` hears what stands refused and which Ingresses are ours, when it changes.
 
     `own` is our Service's namespace and name: its ready endpoints are the proxies that share the pods.
-    `changes` is where the watches deliver; `view` is replaced, never changed.
+    `changes` is where the watches deliver; `proxies` are the addresses of all of them, replaced and never changed.
     """
 
     def __init__(
@@ -54,18 +48,18 @@ class Loop:
         cluster: Cluster,
         metrics: ControllerMetrics,
         own: tuple[str, str],
-        refused: Callable[[tuple[Refusal, ...]], None],
+        tell: Tell,
         *,
         allow_snippets: bool = False,
     ) -> None:
         self.changes: SimpleQueue[Change] = SimpleQueue()
         self.synced = Event()
-        self.view = View()
+        self.proxies: tuple[str, ...] = ()
         self._proxy, self._cluster, self._metrics, self._own = proxy, cluster, metrics, own
-        self._refused = refused
+        self._tell = tell
         self._controller = Controller(proxy, Manifests(), allow_snippets=allow_snippets)
         self._problems: tuple[Problem, ...] = ()
-        self._told: tuple[Refusal, ...] | None = None
+        self._told: tuple[tuple[Refusal, ...], tuple[IngressState, ...]] | None = None
         self._heard_any = False
         self._heard: list[float] = []
         self._reloaded = float("-inf")
@@ -171,7 +165,8 @@ class Loop:
         if self._cluster.rules_changed and time.monotonic() >= self._reloaded + _BETWEEN_RELOADS_S:
             self._read_rules()
         self._cluster.endpoints_changed = False
-        self._controller.proxies = max(1, len(self._cluster.ready_addresses(self._own)))
+        self.proxies = self._cluster.ready_addresses(self._own)
+        self._controller.proxies = max(1, len(self.proxies))
         try:
             result = self._controller.sync(self._endpoints(), save=False)
         except BalancerError:
@@ -201,12 +196,11 @@ class Loop:
         self._controller.save()
         if self._heard_any:
             self._heard_any = False
-            self.view = View(self._cluster.ingresses(), self._cluster.ready_addresses(self._own))
-        refused = self._cluster.refusals((*self._problems, *self._controller.frame.warnings))
-        if refused != self._told:
-            self._told = refused
-            self._metrics.stand_refused((r.ref, place(r.problem)) for r in refused)
-            self._refused(refused)
+            refused = self._cluster.refusals((*self._problems, *self._controller.frame.warnings))
+            if (refused, self._cluster.ingresses()) != self._told:
+                self._told = refused, self._cluster.ingresses()
+                self._metrics.stand_refused((r.ref, place(r.problem)) for r in refused)
+                self._tell(*self._told)
         if self._proxy.worker_pid() != self._pid:
             self._take_over()
 

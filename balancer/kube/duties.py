@@ -22,15 +22,19 @@ _ROUND_S = 5.0
 
 @dataclass(frozen=True)
 class Published:
-    """Where clients reach us: what the administrator says (`told`), else what our own Service says."""
+    """Where clients reach us: what the administrator says (`told`), else what our own Service says.
+
+    `nodes` are the addresses of nodes that we run on, for a Service of type NodePort.
+    """
 
     namespace: str
     service: str
     told: Addresses = ()
+    nodes: Addresses = ()
 
     def addresses(self, api: ReadsAndWrites) -> Addresses:
         """Empty while unknown. ApiError, ApiUnavailableError."""
-        return addresses(self.told, None if self.told else self._service(api), ())
+        return addresses(self.told, None if self.told else self._service(api), self.nodes)
 
     def _service(self, api: ReadsAndWrites) -> Json | None:
         try:

@@ -18,16 +18,18 @@ from balancer.kube.api import connect
 from balancer.kube.app import Loop, start_watches
 from balancer.kube.cluster import Cluster
 from balancer.kube.default_certificate import self_signed
-from balancer.kube.duties import Duties
+from balancer.kube.duties import Duties, Published
 from balancer.kube.events import Recorder
 from balancer.kube.http import HttpServer, own_answers
 from balancer.kube.lease import Election
-from balancer.kube.load import ServiceLoad, to_json
+from balancer.kube.load import LoadMeter, ServiceLoad, keep_looking, to_json
 from balancer.kube.metrics import ControllerMetrics, ProxyMetrics
 from balancer.kube.metrics_api import MetricsApi
 from balancer.kube.peers import Peers
+from balancer.kube.serving_certificate import ServingCertificate
 from balancer.policy.desired import CONFIG_MAP
 
+_ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - a pod's whole purpose
 # How long a helper may take to leave things tidy.
 _PATIENCE_S = 5.0
 
@@ -75,38 +77,32 @@ def run(settings: Settings) -> int:
     proxy = SupervisedProxy(
         find_binary(),
         settings.directory,
-        bind_address="0.0.0.0",  # noqa: S104 - a pod's whole purpose
+        bind_address=_ANY_ADDRESS,
         bind_port=settings.http_port,
         https_port=settings.https_port,
         metrics_port=settings.exporter_port,
     )
     metrics = ControllerMetrics()
     metrics.registry.register(ProxyMetrics(lambda: proxy.runtime.stats(), cluster.node_of))  # noqa: PLW0108 - a reload changes the socket
-    recorder = Recorder(api, settings.pod)
-    loop = Loop(proxy, cluster, metrics, own, recorder.stand, allow_snippets=settings.allow_snippets)
     election = Election(api, settings.namespace, settings.service, settings.pod)
-
-    def leading() -> bool:
-        return election.leading
-
+    published = Published(settings.namespace, settings.service, settings.publish_addresses, _known(settings.host_ip))
     duties = Duties(
         api,
-        own,
-        lambda: loop.view,
-        leading,
-        recorder,
-        metrics,
-        published=settings.publish_addresses,
-        host_ip=settings.host_ip,
-        pod_ip=settings.pod_ip,
+        election,
+        Recorder(api, settings.pod),
+        published,
+        led=metrics.leader.set,
+        last=lambda: not set(loop.proxies) - {settings.pod_ip},
     )
-    peers = Peers(lambda: [f"{address}:{settings.status_port}" for address in duties.others()])
+    loop = Loop(proxy, cluster, metrics, own, duties.tell, allow_snippets=settings.allow_snippets)
+    meter = LoadMeter()
+    peers = Peers(lambda: [f"{ip}:{settings.status_port}" for ip in loop.proxies if ip != settings.pod_ip])
 
     def own_loads() -> tuple[ServiceLoad, ...]:
-        return duties.meter.loads(time.monotonic())
+        return meter.loads(time.monotonic())
 
     status = HttpServer(
-        "0.0.0.0",  # noqa: S104 - in a pod
+        _ANY_ADDRESS,
         settings.status_port,
         own_answers(
             healthy=lambda: loop.alive(time.monotonic()),
@@ -115,37 +111,40 @@ def run(settings: Settings) -> int:
             load=lambda: to_json(own_loads()),
         ),
     )
-    status.start()
     metrics_api = MetricsApi(
         api,
-        settings.namespace,
-        f"{settings.service}-metrics",
-        settings.metrics_api_port,
+        ServingCertificate(api, settings.namespace, f"{settings.service}-metrics", f"{settings.service}-serving"),
         lambda: peers.whole(own_loads()).loads,
-        leading,
+        lambda: election.leading,
+        address=_ANY_ADDRESS,
+        port=settings.metrics_api_port,
     )
-    start_watches(api, watched, loop, stop)
-    # the Lease is given back last of all, when nothing is written any more
-    duties_done = Event()
+
+    def look() -> None:
+        loop.synced.wait()
+        keep_looking(meter, lambda: proxy.runtime.ask(["show stat"])[0], stop)
+
+    status.start()
+    # watched until HAProxy has ended: while it finishes requests its pods come and go
+    ended = Event()
+    start_watches(api, watched, loop, ended)
+    Thread(target=look, name="load", daemon=True).start()
     helpers = [
-        Thread(target=election.run, args=(duties_done,), name="election", daemon=True),
+        Thread(target=duties.run, args=(stop,), name="duties", daemon=True),
         Thread(target=metrics_api.run, args=(stop,), name="metrics API", daemon=True),
     ]
-
-    def do_duties() -> None:
-        try:
-            duties.run(proxy, loop.synced, stop)
-        finally:
-            duties_done.set()
-
-    helpers.append(Thread(target=do_duties, name="duties", daemon=True))
     for helper in helpers:
         helper.start()
     try:
         loop.run(stop)
     finally:
         stop.set()
+        ended.set()
         for helper in helpers:
             helper.join(timeout=_PATIENCE_S)
         status.close()
     return 0
+
+
+def _known(address: str) -> tuple[str, ...]:
+    return (address,) if address else ()
