@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,8 +13,7 @@ from threading import BoundedSemaphore, Thread
 from urllib.parse import parse_qsl, urlsplit
 
 import structlog
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
+from prometheus_client import CollectorRegistry, generate_latest
 
 _log = structlog.get_logger()
 # The API server keeps connections for the next request; a silent client must not hold a thread for ever.
@@ -21,6 +21,8 @@ _IDLE_S = 60.0
 _HANDSHAKE_S = 5.0
 _MOST_CONNECTIONS = 100
 _POLL_S = 0.1
+# Source: Prometheus, exposition formats
+_PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,6 @@ class Request:
 
     path: str
     query: Mapping[str, str]
-    accept: str = ""
     client: str = ""
 
 
@@ -84,13 +85,16 @@ def own_answers(
     ready: Callable[[], bool],
     registry: CollectorRegistry,
     load: Callable[[], object],
+    proxy: Callable[[], str] = str,
 ) -> Answers:
-    """What the controller tells kubelet, Prometheus and its peers: /healthz, /readyz, /metrics, /load."""
+    """What the controller tells kubelet, Prometheus and its peers: /healthz, /readyz, /metrics, /load.
+
+    `proxy` gives metrics that are text already.
+    """
 
     def answer(request: Request) -> Answer:
         if request.path == "/metrics":
-            encoder, content_type = choose_encoder(request.accept)
-            return Answer(200, encoder(registry), content_type)
+            return Answer(200, generate_latest(registry) + proxy().encode(), _PROMETHEUS)
         if request.path == "/load":
             return as_json(200, load())
         checks = {"/healthz": healthy, "/livez": healthy, "/readyz": ready}
@@ -127,7 +131,7 @@ class _Server(ThreadingHTTPServer):
             self._free.release()
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - the base class's
-        _log.debug("connection failed", client=str(client_address), exc_info=True)
+        _log.debug("connection failed", client=str(client_address), why=repr(sys.exception()))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -154,11 +158,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
-        request = Request(parts.path, dict(parse_qsl(parts.query)), self.headers.get("Accept", ""), self.client)
+        request = Request(parts.path, dict(parse_qsl(parts.query)), self.client)
         try:
             answer = self.server.answers(request)
-        except Exception:  # noqa: BLE001 - whoever asks gets an answer, whatever went wrong
-            _log.exception("no answer", path=parts.path)
+        except Exception as error:  # noqa: BLE001 - whoever asks gets an answer, whatever went wrong
+            _log.error("no answer", path=parts.path, why=repr(error))
             answer = Answer(500, b"internal error\n")
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)

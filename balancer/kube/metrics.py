@@ -1,8 +1,4 @@
-"""What the controller counts, for Prometheus. docs/metrics.md says what each number is good for.
-
-`ControllerMetrics` are the controller's own counters; `ProxyMetrics` asks HAProxy at the time of a scrape, so that
-nothing is sampled twice and nothing stays that is gone.
-"""
+"""What the controller counts, for Prometheus. docs/metrics.md says what each number is good for."""
 
 from __future__ import annotations
 
@@ -15,10 +11,11 @@ from prometheus_client.registry import Collector
 
 from balancer.errors import BalancerError
 from balancer.haproxy.stats import Stat
-from balancer.kube.load import ServicePort, counts, in_rotation, service_port
+from balancer.kube.load import ServicePort, in_rotation, service_port
 from balancer.kube.reference import ObjectRef
 
 _BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_LONGEST_FIELD = 200
 _SERVICE = ("namespace", "service", "port")
 _POD = (*_SERVICE, "pod", "node")
 _CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
@@ -95,7 +92,7 @@ class ControllerMetrics:
 
     def stand_refused(self, refusals: Iterable[Refusal]) -> None:
         """All that is refused as of now; what no longer is vanishes."""
-        now = frozenset((ref.namespace, ref.kind, ref.name, field) for ref, field in refusals)
+        now = frozenset((ref.namespace, ref.kind, ref.name, field[:_LONGEST_FIELD]) for ref, field in refusals)
         for gone in self._standing - now:
             self.refused_annotations.remove(*gone)
         for new in now - self._standing:
@@ -135,12 +132,14 @@ class ProxyMetrics(Collector):
         pods = GaugeMetricFamily("matchday_pods_in_rotation", "Pods that get new requests", labels=_SERVICE)
         queue = GaugeMetricFamily("matchday_queue_length", "Requests that wait in the proxy", labels=_SERVICE)
         in_flight = GaugeMetricFamily("matchday_in_flight", "Requests that are in pods", labels=_SERVICE)
-        for key, found in counts(rows).items():
-            pods.add_metric(key, found.pods)
-            queue.add_metric(key, found.queued)
-            in_flight.add_metric(key, found.in_flight)
-        yield from (pods, queue, in_flight)
         backends = [(service_port(row.proxy), row) for row in rows if row.kind == "backend"]
+        for key, row in backends:
+            servers = [s for s in rows if s.proxy == row.proxy and s.kind == "server"] if key else []
+            if key:
+                pods.add_metric(key, sum(in_rotation(s.status, str(s.weight)) for s in servers))
+                queue.add_metric(key, row.queued + sum(s.queued for s in servers))
+                in_flight.add_metric(key, sum(s.current_sessions for s in servers))
+        yield from (pods, queue, in_flight)
         yield from _counters("matchday", "a service", _SERVICE, [(key, row) for key, row in backends if key])
 
     def _pods(self, rows: Sequence[Stat]) -> Iterator[Metric]:
@@ -156,7 +155,7 @@ class ProxyMetrics(Collector):
             servers.append((labels, row))
             queue.add_metric(labels, row.queued)
             in_flight.add_metric(labels, row.current_sessions)
-            rotation.add_metric(labels, in_rotation(row))
+            rotation.add_metric(labels, in_rotation(row.status, str(row.weight)))
         yield from (queue, in_flight, rotation)
         yield from _counters("matchday_pod", "a pod", _POD, servers)
 

@@ -1,53 +1,47 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
 from threading import Event
 
 import pytest
 
 from balancer.errors import HAProxyUnavailableError
-from balancer.haproxy.stats import Stat
+from balancer.haproxy.stats import parse_stat
 from balancer.kube.load import (
     BadLoadError,
+    Counts,
     LoadMeter,
     ServiceLoad,
+    ServicePort,
     counts,
     from_json,
+    in_rotation,
     keep_looking,
     service_port,
     to_json,
     total,
 )
 
+# Cut from what HAProxy 2.8.25 answers; a check's words are quoted and may have commas.
+STAT = """\
+# pxname,svname,qcur,scur,stot,status,weight,type,last_chk,
+http,FRONTEND,,2,9,OPEN,,0,,
+fan_live_http,pod-a,3,4,7,UP,100,2,"no, not yet",
+fan_live_http,pod-b,0,1,2,DRAIN,100,2,,
+fan_live_http,pod-c,0,0,2,no check,1,2,,
+fan_live_http,pod-d,0,0,2,UP,0,2,,
+fan_live_http,BACKEND,5,10,9,UP,200,1,,
+stats,BACKEND,0,0,0,UP,0,1,,
+"""
 
-def row(kind: str, name: str = "BACKEND", proxy: str = "fan_live_http", **changes: object) -> Stat:
-    nothing = Stat(
-        kind=kind,
-        proxy=proxy,
-        name=name,
-        status="UP",
-        address="",
-        weight=100,
-        maxconn=None,
-        current_sessions=0,
-        queued=0,
-        sessions=0,
-        request_rate=0,
-        bytes_in=0,
-        bytes_out=0,
-        connection_errors=0,
-        response_errors=0,
-        retries=0,
-        redispatches=0,
-        answers=(0, 0, 0, 0, 0),
-        queue_s=0.0,
-        connect_s=0.0,
-        response_s=0.0,
-        total_s=0.0,
-    )
-    return replace(nothing, **changes)  # type: ignore[arg-type]
+
+LIVE = ServicePort("fan", "live", "http")
+HEADER = "# pxname,svname,qcur,scur,stot,status,weight,type,\n"
+
+
+def backend(requests: int = 0, queued: int = 0) -> str:
+    """HAProxy's answer when there is one backend."""
+    return f"{HEADER}fan_live_http,BACKEND,{queued},,{requests},UP,100,1,\n"
 
 
 def rate(meter: LoadMeter, now_s: float) -> float:
@@ -56,34 +50,44 @@ def rate(meter: LoadMeter, now_s: float) -> float:
 
 
 def test_a_backend_of_other_make_is_no_service() -> None:
-    assert service_port("fan_live_http") == ("fan", "live", "http")
+    assert service_port("fan_live_http") == LIVE
     assert service_port("http") is None
     assert service_port("fan__http") is None
-    assert counts([row("backend", proxy="stats"), row("frontend", proxy="fan_live_http")]) == {}
+    assert counts(STAT.replace("fan_live_http", "stats")) == {}
 
 
 def test_queue_is_what_waits_for_any_server_and_for_certain_ones() -> None:
-    found = counts([row("backend", queued=3), row("server", "a", queued=2, current_sessions=4)])
-    assert found["fan", "live", "http"].queued == 5  # type: ignore[index]
-    assert found["fan", "live", "http"].in_flight == 4  # type: ignore[index]
+    assert counts(STAT)[LIVE].queued == 8
+    assert counts(STAT)[LIVE].in_flight == 5
 
 
 def test_pods_in_rotation_are_neither_draining_nor_down_nor_weightless() -> None:
-    servers = [
-        row("server", "a", status="no check"),
-        row("server", "b", status="UP 1/3"),
-        row("server", "c", status="DRAIN"),
-        row("server", "d", status="MAINT"),
-        row("server", "e", status="DOWN"),
-        row("server", "f", weight=0),
-    ]
-    assert counts([row("backend"), *servers])["fan", "live", "http"].pods == 2  # type: ignore[index]
+    assert counts(STAT)[LIVE].pods == 2
+    states = {"UP 1/3": True, "no check": True, "DRAIN": False, "MAINT": False, "DOWN": False, "NOLB": False}
+    assert {status: in_rotation(status, "1") for status in states} == states
+    assert not in_rotation("UP", "0")
+
+
+def test_it_counts_what_the_whole_reading_of_haproxys_answer_says() -> None:
+    rows = {row.name: row for row in parse_stat(STAT) if row.proxy == "fan_live_http"}
+    pods = [row for name, row in rows.items() if name != "BACKEND"]
+    assert counts(STAT)[LIVE] == Counts(
+        requests=rows["BACKEND"].sessions,
+        queued=sum(row.queued for row in rows.values()),
+        in_flight=sum(row.current_sessions for row in pods),
+        pods=sum(row.weight > 0 and row.status in {"UP", "no check"} for row in pods),
+    )
+
+
+@pytest.mark.parametrize("text", ["", "\n", "No such proxy.", "# pxname,svname\n", STAT.replace("qcur", "other")])
+def test_an_answer_that_is_no_table_has_no_counts(text: str) -> None:
+    assert counts(text) == {}
 
 
 def test_rate_is_growth_over_the_window() -> None:
     meter = LoadMeter(window_s=10)
     for second in range(30):
-        meter.look([row("backend", sessions=1000 + 50 * second)], float(second))
+        meter.look(backend(1000 + 50 * second), float(second))
     assert rate(meter, 29.0) == pytest.approx(50)
 
 
@@ -92,7 +96,7 @@ def test_a_surge_is_seen_within_the_window_and_forgotten_after_it() -> None:
     requests = 0
     for second in range(41):
         requests += 100 if 10 < second <= 20 else 0
-        meter.look([row("backend", sessions=requests)], float(second))
+        meter.look(backend(requests), float(second))
         if second == 15:
             assert rate(meter, 15.0) == pytest.approx(50)
         if second == 20:
@@ -102,38 +106,38 @@ def test_a_surge_is_seen_within_the_window_and_forgotten_after_it() -> None:
 
 def test_a_new_process_counts_from_zero_without_a_negative_rate() -> None:
     meter = LoadMeter(window_s=10)
-    meter.look([row("backend", sessions=5000)], 0.0)
-    meter.look([row("backend", sessions=5010)], 1.0)
-    meter.look([row("backend", sessions=10)], 2.0)
+    meter.look(backend(5000), 0.0)
+    meter.look(backend(5010), 1.0)
+    meter.look(backend(10), 2.0)
     assert rate(meter, 2.0) == pytest.approx(10)
 
 
 def test_what_a_backend_counted_before_the_first_look_is_no_rate() -> None:
     meter = LoadMeter()
-    meter.look([row("backend", sessions=1_000_000)], 0.0)
+    meter.look(backend(1_000_000), 0.0)
     assert rate(meter, 0.0) == 0
-    meter.look([row("backend", sessions=1_000_020)], 2.0)
+    meter.look(backend(1_000_020), 2.0)
     assert rate(meter, 2.0) == pytest.approx(10)
 
 
 def test_a_backend_that_comes_later_counts_its_first_requests() -> None:
     meter = LoadMeter()
-    meter.look([], 0.0)
-    meter.look([row("backend", sessions=30)], 3.0)
+    meter.look(HEADER, 0.0)
+    meter.look(backend(30), 3.0)
     assert rate(meter, 3.0) == pytest.approx(10)
 
 
 def test_a_backend_that_went_and_came_back_is_counted_anew() -> None:
     meter = LoadMeter()
-    meter.look([row("backend", sessions=100)], 0.0)
-    meter.look([], 1.0)
-    meter.look([row("backend", sessions=4)], 2.0)
+    meter.look(backend(100), 0.0)
+    meter.look(HEADER, 1.0)
+    meter.look(backend(4), 2.0)
     assert rate(meter, 2.0) == pytest.approx(2)
 
 
 def test_an_old_look_says_nothing() -> None:
     meter = LoadMeter(window_s=10)
-    meter.look([row("backend")], 0.0)
+    meter.look(backend(), 0.0)
     assert len(meter.loads(10.0)) == 1
     assert meter.loads(10.1) == ()
     assert LoadMeter().loads(0.0) == ()
@@ -141,8 +145,8 @@ def test_an_old_look_says_nothing() -> None:
 
 def test_a_second_look_at_the_same_instant_changes_nothing() -> None:
     meter = LoadMeter()
-    meter.look([row("backend", queued=1)], 1.0)
-    meter.look([row("backend", queued=9)], 1.0)
+    meter.look(backend(queued=1), 1.0)
+    meter.look(backend(queued=9), 1.0)
     assert meter.loads(1.0)[0].queued == 1
 
 
@@ -165,27 +169,27 @@ class Waits(Event):
 def test_a_dear_look_is_taken_less_often(took_s: float, wait_s: float) -> None:
     now = [0.0]
 
-    def stats() -> Sequence[Stat]:
+    def show_stat() -> str:
         now[0] += took_s
-        return [row("backend", queued=3)]
+        return STAT
 
     meter, stop = LoadMeter(), Waits(1)
-    keep_looking(meter, stats, stop, lambda: now[0])
+    keep_looking(meter, show_stat, stop, lambda: now[0])
     assert stop.waits == [pytest.approx(wait_s)]
-    assert meter.loads(0.0)[0].queued == 3
+    assert meter.loads(0.0)[0].queued == 8
 
 
 def test_looking_goes_on_after_haproxy_was_gone() -> None:
     meter, stop, looks = LoadMeter(), Waits(3), [0]
 
-    def stats() -> Sequence[Stat]:
+    def show_stat() -> str:
         looks[0] += 1
         if looks[0] < 3:
             raise HAProxyUnavailableError("gone")
-        return [row("backend", queued=3)]
+        return STAT
 
-    keep_looking(meter, stats, stop, lambda: 5.0)
-    assert meter.loads(5.0)[0].queued == 3
+    keep_looking(meter, show_stat, stop, lambda: 5.0)
+    assert meter.loads(5.0)[0].queued == 8
 
 
 def test_replicas_add_up_but_their_pods_are_the_same_ones() -> None:
