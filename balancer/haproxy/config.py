@@ -12,7 +12,7 @@ from balancer.haproxy.backend import backend_lines
 from balancer.haproxy.certificates import CERTIFICATE_LIST
 from balancer.haproxy.log import DENIED, FORMAT, MAX_LENGTH, NO_ROUTE
 from balancer.haproxy.text import address, map_word, matching, milliseconds, name, port, quoted
-from balancer.policy.config import Backend, ProxyConfig, Route
+from balancer.policy.config import NOWHERE, Backend, ProxyConfig, Route
 from balancer.policy.routing import route_maps
 
 FRONTEND = "http"
@@ -87,8 +87,6 @@ def _global(config: ProxyConfig, process: Process) -> Iterator[str]:
     yield "    nbthread 1"
     yield f"    maxconn {process.maxconn}"
     yield f"    hard-stop-after {milliseconds(process.hard_stop_s)}"
-    # A replaced process leaves idle connections open until their next answer: closing one could cross a request.
-    yield "    close-spread-time infinite"
     yield "    mworker-max-reloads 20"
     if config.https_port is not None:
         yield "    ssl-default-bind-options ssl-min-ver TLSv1.2"
@@ -101,6 +99,8 @@ def _defaults(config: ProxyConfig) -> Iterator[str]:
     yield "    log global"
     yield "    option abortonclose"
     yield "    option redispatch 1"
+    # A replaced process tells its clients to go with their next answer: closing an idle connection could cross a request.
+    yield "    option idle-close-on-response"
     yield "    http-reuse safe"
     yield f"    timeout client {milliseconds(timeouts.client_s)}"
     yield f"    timeout http-request {milliseconds(timeouts.http_request_s)}"
@@ -142,6 +142,9 @@ def _frontend(config: ProxyConfig, process: Process) -> Iterator[str]:
     if config.default_backend is None:
         yield f"    http-request set-var(txn.refused) str({NO_ROUTE}) unless {_ROUTED}"
         yield "    http-request return status 404 content-type text/plain string 'no route' if { var(txn.refused) -m found }"
+    nowhere = f"if {{ var(txn.backend) -m str -- {NOWHERE} }}"
+    yield f"    http-request set-var(txn.refused) str({NO_ROUTE}) {nowhere}"
+    yield f"    http-request return status 503 content-type text/plain string 'no such service' {nowhere}"
     yield f"    use_backend %[var(txn.backend)] if {_ROUTED}"
     if config.default_backend is not None:
         yield f"    default_backend {name(config.default_backend)}"

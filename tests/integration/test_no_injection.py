@@ -25,7 +25,7 @@ pytestmark = pytest.mark.integration
 PREFIX = "haproxy.org/"
 # What a configuration of ours may begin a line with, and no other: a word more would be an injection.
 DIRECTIVES = {
-    "global", "log", "stats", "nbthread", "maxconn", "hard-stop-after", "close-spread-time", "mworker-max-reloads", "defaults",
+    "global", "log", "stats", "nbthread", "maxconn", "hard-stop-after", "mworker-max-reloads", "defaults",
     "ssl-default-bind-options", "mode", "option", "http-reuse", "timeout", "frontend", "bind", "log-format", "acl", "http-request", "use_backend",
     "default_backend", "backend", "balance", "hash-type", "hash-balance-factor", "retries", "fullconn", "http-check", "stick-table",
     "http-response", "http-after-response", "cookie", "dynamic-cookie-key", "userlist", "user", "no",
