@@ -12,6 +12,8 @@ from typing import Literal
 Algorithm = Literal["roundrobin", "static-rr", "leastconn", "random", "first", "source", "uri", "hdr", "url_param"]
 PathType = Literal["Exact", "Prefix", "ImplementationSpecific"]
 ServerState = Literal["ready", "drain"]
+# Where a route leads whose Service is not there: a 503, rather than to whoever has the next shorter path.
+NOWHERE = "-"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from operator import is_
 
 from balancer.policy.annotations import VOCABULARY, Layer, settings_from
-from balancer.policy.config import Backend, BackendSettings, Condition, ProxyConfig, Route, User
+from balancer.policy.config import NOWHERE, Backend, BackendSettings, Condition, ProxyConfig, Route, User
 from balancer.policy.objects import (
     BackendRef,
     ConfigMap,
@@ -180,16 +180,14 @@ def without_servers(manifests: Manifests, *, bind_address: str, bind_port: int) 
 def _table(manifests: Manifests, when: Mapping[str, Condition | None]) -> tuple[tuple[Route, ...], tuple[Problem, ...]]:
     """All Ingresses' rules as one table, by precedence, and the paths that an Ingress read earlier has already.
 
-    Paths whose Service does not exist are left out. Several conditions may share a place.
+    A path whose Service does not exist leads nowhere, rather than to another's. Several conditions may share a place.
     """
     found: dict[tuple[object, ...], tuple[Route, Ingress]] = {}
     hidden = []
     for ingress in manifests.ingresses:
         for path in ingress.paths:
             used = resolve(manifests, ingress.namespace, path.backend)
-            if used is None:
-                continue
-            backend = backend_name(*used)
+            backend = backend_name(*used) if used is not None else NOWHERE
             route = Route(path.host, path.path, path.path_type, backend, when.get(backend))
             first, owner = found.setdefault((*route.place, route.when), (route, ingress))
             if first is not route and first.backend != route.backend:
@@ -225,9 +223,9 @@ def selects(service: Service, deployment: Deployment) -> bool:
 
 
 def resolve(manifests: Manifests, namespace: str, ref: BackendRef) -> tuple[Service, ServicePort] | None:
-    """The Service and port a reference means; None when there is no such thing."""
+    """The Service and port a reference means; None when there is no such thing, or it is but a name elsewhere."""
     service = manifests.service_of.get((namespace, ref.service))
-    if service is not None:
+    if service is not None and service.external_name is None:
         for port in service.ports:
             if ref.port in (port.port, port.name):
                 return service, port

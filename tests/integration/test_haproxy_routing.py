@@ -92,3 +92,16 @@ def test_a_default_backend_takes_what_no_rule_does(bench: Bench) -> None:
         assert (await bench.get("/live", "tv.example")).body == "root"
 
     asyncio.run(story())
+
+
+def test_a_path_without_a_service_is_a_503_and_not_the_next_shorter_path(bench: Bench) -> None:
+    async def story() -> None:
+        pods = {f"default_{name}_80": await bench.pod(name) for name in SERVICES}
+        lost = IngressPath("tv.example", "/lost", "Prefix", BackendRef("nobody", 80))
+        bench.serve(manifests((*PATHS, lost)), {backend: (pod.endpoint(),) for backend, pod in pods.items()})
+        assert (await bench.get("/live", "tv.example")).body == "root"
+        answer = await bench.get("/lost/found", "tv.example")
+        assert (answer.status, answer.body) == (503, "no such service")
+        assert [line.refused for line in await bench.log(2)] == [None, "no_route"]
+
+    asyncio.run(story())

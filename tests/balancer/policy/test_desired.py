@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from balancer.policy.config import Backend, ProxyConfig, Route
+from balancer.policy.config import NOWHERE, Backend, ProxyConfig, Route
 from balancer.policy.desired import Desired, backend_deployment, backend_names, desired_config, resolve, selects
 from balancer.policy.objects import (
     BackendRef,
@@ -72,9 +72,18 @@ def test_a_port_by_its_number_or_its_name_is_one_backend() -> None:
 
 
 @pytest.mark.parametrize("ref", [BackendRef("nobody", 80), BackendRef("live", 82), BackendRef("live", "https")])
-def test_a_path_to_nowhere_costs_only_itself(ref: BackendRef) -> None:
+def test_a_path_to_nowhere_costs_only_itself_and_is_not_answered_by_the_next_shorter_one(ref: BackendRef) -> None:
     lost = replace(INGRESS, paths=(IngressPath("tv.example", "/lost", "Prefix", ref), *INGRESS.paths))
-    assert desired(replace(MANIFESTS, ingresses=(lost,))).config.routes == desired().config.routes
+    config = desired(replace(MANIFESTS, ingresses=(lost,))).config
+    assert [route for route in config.routes if route.path != "/lost"] == list(desired().config.routes)
+    assert [route.backend for route in config.routes if route.path == "/lost"] == [NOWHERE]
+    assert config.backends == desired().config.backends
+
+
+def test_a_name_outside_of_the_cluster_is_nowhere() -> None:
+    outside = replace(LIVE, external_name="example.org")
+    config = desired(replace(MANIFESTS, services=(outside, LOGIN))).config
+    assert {route.path: route.backend for route in config.routes} == {"/": NOWHERE, "/login": "default_login_80"}
 
 
 def test_another_namespace_is_out_of_reach() -> None:
