@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -40,6 +40,8 @@ class ControllerMetrics:
     """The controller's own metrics in a registry of their own. Times in seconds."""
 
     def __init__(self) -> None:
+        # a series for each counter that says when it began is of no use here
+        disable_created_metrics()
         self.registry = CollectorRegistry()
         self.event_to_live = Histogram(
             "matchday_event_to_live_seconds",

@@ -70,6 +70,13 @@ def test_every_metric_stands_in_the_documentation() -> None:
     assert {name for name in names if f"`{name}`" not in text and f"`{name}_total`" not in text} == set()
 
 
+def test_no_counter_has_a_second_series_for_its_birth() -> None:
+    metrics = ControllerMetrics()
+    metrics.commanded("AddServer", obeyed=True)
+    names = {sample.name for family in metrics.registry.collect() for sample in family.samples}
+    assert {name for name in names if name.endswith("_created")} == set()
+
+
 def test_a_place_without_end_is_cut() -> None:
     metrics = ControllerMetrics()
     live = ObjectRef("networking.k8s.io/v1", "Ingress", "fan", "live", "u1")
