@@ -41,7 +41,7 @@ class ControllerMetrics:
 
     def __init__(self) -> None:
         # a series for each counter that says when it began is of no use here
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self.event_to_live = Histogram(
             "matchday_event_to_live_seconds",
