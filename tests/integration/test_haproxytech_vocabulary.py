@@ -310,3 +310,14 @@ def test_the_page_for_those_who_come_over_says_of_every_word_what_is_so(row: lis
 
 def test_every_word_that_is_taken_has_its_proof() -> None:
     assert [row[0] for row in rows("haproxytech.md") if row[1].startswith("taken") and "`" not in row[2]] == []
+
+
+@pytest.mark.parametrize("row", rows("controllers-compared.md"), ids=lambda row: row[0].replace(" ", "_"))
+def test_the_comparison_names_a_test_for_whatever_it_claims_of_matchday(row: list[str]) -> None:
+    assert len(row) == 7
+    what, ours, test = row[:3]
+    if ours.split()[0].strip(":,") == "no" and "request" not in ours:
+        assert test == ""
+    elif what != "still maintained":
+        file, _, name = test.strip("`").partition("::")
+        assert f"def {name}(" in (ROOT / file).read_text()
