@@ -6,9 +6,11 @@ import argparse
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from balancer.errors import BalancerError
+from balancer.guard import guarded
 from balancer.haproxy.binary import find_binary
 from balancer.haproxy.supervisor import Supervisor, serve_health
 
@@ -18,8 +20,13 @@ _READY_PORT = 8405
 def main(argv: list[str] | None = None) -> int:
     """Run one of the two until SIGTERM; 0 at a proper end, 2 for a wrong word, 3 when the environment does not allow it."""
     arguments = _parser().parse_args(argv)
+    return _answerable(arguments.run, arguments)
+
+
+def _answerable(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
+    """The only place where an error becomes a line and an exit code."""
     try:
-        return int(arguments.run(arguments))
+        return run(arguments)
     except BalancerError as error:
         print(f"balancer: {error}", file=sys.stderr)
         return 3
@@ -74,6 +81,10 @@ def _proxy(arguments: argparse.Namespace) -> int:
 
 
 def _controller(arguments: argparse.Namespace) -> int:
+    return guarded(lambda: _answerable(_run_controller, arguments))
+
+
+def _run_controller(arguments: argparse.Namespace) -> int:
     from balancer.kube.run import Settings, run  # noqa: PLC0415 - the proxy container never loads the client
 
     settings = Settings(

@@ -105,7 +105,11 @@ class Loop:
     def _hear(self, change: Change) -> None:
         before = self._cluster.rules_changed, self._cluster.endpoints_changed
         self._cluster.rules_changed = self._cluster.endpoints_changed = False
-        self._cluster.apply(change)
+        try:
+            self._cluster.apply(change)
+        except Exception:
+            # an object we cannot read must cost only itself
+            log.exception("an object could not be read", change=str(change))
         self._heard_any = True
         if isinstance(change, Changed | Listed):
             if isinstance(change, Listed):
@@ -136,6 +140,11 @@ class Loop:
             # the old worker goes on; endpoints still reach it
             log.warning("HAProxy refused", why=str(error))
             self._reloaded = time.monotonic()
+        except Exception:
+            # traffic goes on as it is; what else changes may be within our reach again
+            log.exception("a round failed")
+            self._reloaded = time.monotonic()
+            time.sleep(_BACK_OFF_S)
 
     def _due(self) -> bool:
         rules = self._cluster.rules_changed and time.monotonic() >= self._reloaded + _BETWEEN_RELOADS_S
