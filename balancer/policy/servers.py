@@ -88,4 +88,5 @@ def _servers(
             minconn=share(settings.pod_minconn, proxies),
             maxqueue=share(settings.pod_maxqueue, proxies),
             slowstart_s=settings.slowstart_s,
+            link=settings.link,
         )
