@@ -8,7 +8,6 @@ milliseconds inside or outside of a slot make the difference between a queue and
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import math
 import time
@@ -23,14 +22,11 @@ from matchday.errors import EnvironmentFailedError
 from matchday.load import Load, Progress
 from matchday.measure import read_log
 from matchday.rundir import RunDirectory
-from matchday.targets.local.target import LocalTarget
+from matchday.targets.target import Target
 from scenarios.calibration import Calibration, PathCalibration
-from scenarios.load import LoadedScenario
 from scenarios.schema import ConstantTime, ExponentialTime, Phase, Scenario, ServiceTime
 from scenarios.traffic import Schedule, build_schedule
 
-_START_ROUNDS, _EXTRA_PODS = 2, 4
-_IDLE_S = 3.0
 # The mean service time is wanted to this relative standard error; (cv / 0.02)^2 requests give it.
 _WANTED_ERROR = 0.02
 _LOAD_MIN_S, _LOAD_MAX_S = 15.0, 60.0
@@ -88,34 +84,31 @@ class Answered:
         return max(0.0, self.attempt.done_s - self.attempt.intended_s - self.log.tw_ms / 1000 - self.service_s)
 
 
-async def calibrate(
-    target: LocalTarget, loaded: LoadedScenario, run: RunDirectory, seed: int, display: Display
-) -> Calibration:
+async def calibrate(target: Target, run: RunDirectory, seed: int, display: Display) -> Calibration:
     """Measure the target at low load. EnvironmentFailedError when too little came back to learn from."""
+    loaded = target.loaded
     plan = plan_load(loaded.scenario, build_schedule(loaded, seed))
     about = (
         f"{plan.duration_s:.0f} s at {plan.rate_rps:.1f} rps (mean service time to ±{plan.error:.1%}), and pod starts"
     )
     began = time.monotonic()
     with display.stage("calibrate", about) as stage:
-        await target.unless_it_fails(_start_extra_pods(target, stage))
-        idle_cores = await _idle_cores(target)
-        answered, busy_s = await _low_load(target, loaded, run, plan, seed, stage)
-    for replica_set in target.sets.values():
-        replica_set.probe_period_s = None
-    pods = [pod for replica_set in target.sets.values() for pod in replica_set.history]
-    lags = [lag for replica_set in target.sets.values() for lag in replica_set.decision_lags_s]
+        await target.unless_it_fails(target.start_extra_pods(lambda what: stage.update(0.0, what)))
+        idle_cores = await target.idle_cores()
+        answered, busy_s = await _low_load(target, run, plan, seed, stage)
+    target.calibrated()
+    starts = target.starts()
     return Calibration(
         scenario=loaded.scenario.name,
         scenario_sha256=loaded.sha256,
         seed=seed,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         duration_s=round(time.monotonic() - began, 3),
-        paths=_paths(loaded.scenario, answered, busy_s - idle_cores * len(target.pods()) * plan.duration_s),
+        paths=_paths(loaded.scenario, answered, busy_s - idle_cores * target.pod_count() * plan.duration_s),
         outside_s=_sorted(a.outside_s for a in answered),
-        startup_s=_sorted(pod.startup_s for pod in pods if pod.startup_s is not None),
-        rotation_lag_s=_sorted(pod.rotation_lag_s for pod in pods if pod.rotation_lag_s is not None),
-        decision_lag_s=_sorted(lags),
+        startup_s=_sorted(starts.startup_s),
+        rotation_lag_s=_sorted(starts.rotation_lag_s),
+        decision_lag_s=_sorted(starts.decision_lag_s),
         idle_cores=idle_cores,
     )
 
@@ -124,48 +117,29 @@ def _sorted(values: Iterable[float]) -> tuple[float, ...]:
     return tuple(sorted(round(value, 6) for value in values))
 
 
-async def _start_extra_pods(target: LocalTarget, stage: Stage) -> None:
-    """Two rounds of pods beyond those in service, and back."""
-    before = {name: replica_set.desired for name, replica_set in target.sets.items()}
-    for round_ in range(_START_ROUNDS):
-        stage.update(0.0, f"starting {_EXTRA_PODS} extra pods, round {round_ + 1} of {_START_ROUNDS}")
-        for extra in (_EXTRA_PODS, 0):
-            for name, replica_set in target.sets.items():
-                replica_set.scale(before[name] + extra, due=time.monotonic())
-            await target.all_in_rotation()
-
-
-async def _idle_cores(target: LocalTarget) -> float:
-    """CPU of one pod that serves nothing but its probes."""
-    target.metrics.scrape(target.pods())
-    before_s, began = target.metrics.pods_cpu_s, time.monotonic()
-    await asyncio.sleep(_IDLE_S)
-    target.metrics.scrape(target.pods())
-    return (target.metrics.pods_cpu_s - before_s) / (time.monotonic() - began) / max(1, len(target.pods()))
-
-
 async def _low_load(
-    target: LocalTarget, loaded: LoadedScenario, run: RunDirectory, plan: LoadPlan, seed: int, stage: Stage
+    target: Target, run: RunDirectory, plan: LoadPlan, seed: int, stage: Stage
 ) -> tuple[list[Answered], float]:
     """Send the base rate; give the answered requests, and the CPU seconds all pods used meanwhile."""
+    loaded = target.loaded
     phases = (Phase.model_validate({"name": "low", "duration": f"{plan.duration_s}s", "rps": plan.rate_rps}),)
     traffic = loaded.scenario.traffic.model_copy(update={"phases": phases, "trace": None})
     quiet = dataclasses.replace(loaded, scenario=loaded.scenario.model_copy(update={"traffic": traffic}), trace=None)
     schedule = build_schedule(quiet, seed + _SEED_OFFSET)
-    log_start = target.haproxy.log_path.stat().st_size
+    log_start = target.proxy_log.stat().st_size
     load = await Load.start(run, "calibration", loaded, schedule, target.address, seed + _SEED_OFFSET)
 
     def show(progress: Progress) -> None:
         stage.update(progress.t_s / plan.duration_s, f"{progress.ok} answered, {progress.failed} failed")
 
-    target.metrics.scrape(target.pods())
-    before_s = target.metrics.pods_cpu_s
+    meter = await target.meter()
     try:
         await target.unless_it_fails(load.finish(show))
     finally:
         await load.stop()
-    target.metrics.scrape(target.pods())
-    log = read_log(target.haproxy.log_path, log_start)
+    used = await meter.read()
+    await target.settle()
+    log = read_log(target.proxy_log, log_start)
     answered = [
         Answered(
             attempt, loaded.scenario.traffic.requests[schedule.request[attempt.index]].path, log[attempt.request_id]
@@ -173,7 +147,7 @@ async def _low_load(
         for attempt in read_records(load.records)
         if attempt.good and attempt.request_id in log
     ]
-    return answered, target.metrics.pods_cpu_s - before_s
+    return answered, used.pods_s
 
 
 def _paths(scenario: Scenario, answered: list[Answered], cpu_s: float) -> dict[str, PathCalibration]:

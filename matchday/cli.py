@@ -41,6 +41,21 @@ Replications = Annotated[int, typer.Option(min=2, max=10_000, help="Simulated fu
 HAProxyPath = Annotated[
     Path | None, typer.Option("--haproxy", help="A HAProxy 2.6 or newer to run; the bundled 2.8 when left out.")
 ]
+AsName = Annotated[str, typer.Option("--name", help="The kind cluster's name.")]
+TargetName = Annotated[
+    str, typer.Option("--target", metavar="local|kube", help="Processes of this machine, or a Kubernetes cluster.")
+]
+ContextName = Annotated[
+    str | None,
+    typer.Option("--context", help="With --target kube: the kubeconfig's context; kind-matchday when left out."),
+]
+Address = Annotated[
+    str | None, typer.Option(metavar="HOST:PORT", help="With --target kube: where the controller is reached from here.")
+]
+Owned = Annotated[
+    bool,
+    typer.Option("--i-own-this-host", help="Drive load at an --address that is neither loopback nor the context's."),
+]
 OutDirectory = Annotated[
     Path | None, typer.Option("--out", help="Run directory, new or empty; runs/NAME-TIME when left out.")
 ]
@@ -106,12 +121,18 @@ def calibrate(
     seed: Seed = None,
     out: OutDirectory = None,
     haproxy: HAProxyPath = None,
+    target: TargetName = "local",
+    context: ContextName = None,
+    address: Address = None,
+    owned: Owned = False,
     as_json: AsJson = False,
 ) -> int:
     """Measure the target at low load: service times, CPU per request, start-up times, lags."""
     from matchday.commands import calibrate as verb
+    from matchday.targets.choice import choose
 
-    return verb.run(scenario, seed=seed, out=out, haproxy=haproxy, as_json=as_json)
+    choice = choose(target, haproxy=haproxy, context=context, address=address, owned=owned)
+    return verb.run(scenario, choice, seed=seed, out=out, as_json=as_json)
 
 
 @app.command(epilog="Example: `matchday rehearse scenarios/quick --out runs/before-the-final`")
@@ -122,20 +143,60 @@ def rehearse(
     out: OutDirectory = None,
     haproxy: HAProxyPath = None,
     calibration: CalibrationFile = None,
+    target: TargetName = "local",
+    context: ContextName = None,
+    address: Address = None,
+    owned: Owned = False,
     as_json: AsJson = False,
 ) -> int:
     """The whole loop: calibrate, freeze the prediction, drive the real surge, compare, report."""
     from matchday.commands import rehearse as verb
+    from matchday.targets.choice import choose
 
     return verb.run(
         scenario,
+        choose(target, haproxy=haproxy, context=context, address=address, owned=owned),
         seed=seed,
         replications=replications,
         out=out,
-        haproxy=haproxy,
         calibration=calibration,
         as_json=as_json,
     )
+
+
+@app.command(epilog="Examples: `matchday up`, `matchday up --context my-test-cluster --image IMAGE`")
+def up(
+    name: AsName = "matchday",
+    context: Annotated[
+        str | None, typer.Option(help="Install into this context's cluster instead of a kind cluster of ours.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of 127.0.0.1 that leads to the controller.")] = 8080,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep a cluster that did not come up, for a look.")] = False,
+    image: Annotated[str | None, typer.Option(help="The controller's image; built from here when left out.")] = None,
+    base_image: Annotated[str | None, typer.Option(help="What images are built on; a Python 3.11.")] = None,
+    node_image: Annotated[str | None, typer.Option(help="The kind node's image; kind's own when left out.")] = None,
+    metrics_server: Annotated[
+        str | None, typer.Option(metavar="IMAGE", help="metrics-server's image, where the cluster has none.")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Make a kind cluster with the controller in it; `--context` installs into a cluster that is there."""
+    from matchday.commands import up as verb
+
+    wanted = verb.Wanted(name, context, port, keep, image, base_image, node_image, metrics_server)
+    return verb.run(wanted, as_json=as_json)
+
+
+@app.command(epilog="Example: `matchday down`")
+def down(
+    name: AsName = "matchday",
+    context: Annotated[str | None, typer.Option(help="Remove only what `up --context` installed there.")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Remove what `matchday up` made, and nothing else."""
+    from matchday.commands import down as verb
+
+    return verb.run(name, context, as_json=as_json)
 
 
 @app.command(epilog="Example: `matchday compare runs/quick-20260101-120000`")

@@ -11,7 +11,7 @@ from loadgen.observe import Observation, observe, unix_s
 from loadgen.records import read_records
 from loadgen.validity import judge
 from matchday.surge import Surge
-from matchday.targets.local.target import LocalTarget
+from matchday.targets.target import Target
 from scenarios.calibration import Calibration
 from scenarios.outcome import Outcome, ReplicaChange
 from scenarios.traffic import Schedule
@@ -25,15 +25,13 @@ def read_log(path: Path, start: int) -> dict[str, LogLine]:
     return {line.request_id: line for line in parse_all(text.splitlines())}
 
 
-def measured_outcome(
-    target: LocalTarget, surge: Surge, schedule: Schedule, seed: int, calibration: Calibration
-) -> Outcome:
+def measured_outcome(target: Target, surge: Surge, schedule: Schedule, seed: int, calibration: Calibration) -> Outcome:
     """The outcome of a surge, whole or cut short."""
     attempts = read_records(surge.load.records)
     stats = json.loads(surge.load.stats.read_text()) if surge.load.stats.exists() else {}
     ended_early = None if surge.failure is None else str(surge.failure) or "interrupted"
     sent = int(stats.get("sent", sum(attempt.attempt == 0 for attempt in attempts)))
-    surprises = [death for replica_set in target.sets.values() for death in replica_set.unexpected_deaths]
+    surprises = target.surprises()
     if stats.get("dropped"):
         surprises.append(
             f"{stats['dropped']} requests were not sent: too many were outstanding, or the generator was out of sockets"
@@ -55,7 +53,7 @@ def measured_outcome(
             loaded=target.loaded,
             schedule=schedule,
             attempts=attempts,
-            log=read_log(target.haproxy.log_path, surge.proxy_log_start),
+            log=read_log(target.proxy_log, surge.proxy_log_start),
             epoch_unix_s=unix_s(surge.load.epoch),
             ended_s=None if surge.failure is None else min(surge.ended_s, last_s + 1.0),
             replicas=_replicas(target, surge),
@@ -67,7 +65,7 @@ def measured_outcome(
     )
 
 
-def _replicas(target: LocalTarget, surge: Surge) -> tuple[ReplicaChange, ...]:
+def _replicas(target: Target, surge: Surge) -> tuple[ReplicaChange, ...]:
     return tuple(
         ReplicaChange(
             time_s=round(max(0.0, at - surge.load.epoch), 4), desired=desired, ready=ready, in_rotation=in_rotation

@@ -1,4 +1,4 @@
-"""One run on the local target from start to report, whatever happens on the way.
+"""One run on a target from start to report, whatever happens on the way.
 
 The stages run inside one event loop; an error, a signal or Ctrl-C ends them, and `conclude` then makes the
 comparison and the report of whatever the stages left in the run directory.
@@ -24,7 +24,7 @@ from matchday.measure import measured_outcome
 from matchday.report.record import read_model
 from matchday.rundir import RunDirectory
 from matchday.surge import drive_surge
-from matchday.targets.local.target import LocalTarget, local_target
+from matchday.targets.target import Choice, Target
 from scenarios.calibration import Calibration
 from scenarios.errors import ScenarioError
 from scenarios.load import LoadedScenario
@@ -43,7 +43,7 @@ class Rehearsal:
     seed: int
     replications: int
     run: RunDirectory
-    haproxy: Path | None
+    choice: Choice
     display: Display
 
     def calibrate(self) -> Calibration:
@@ -58,17 +58,17 @@ class Rehearsal:
         async with self._target() as target:
             return await self._calibrated(target)
 
-    def _target(self) -> contextlib.AbstractAsyncContextManager[LocalTarget]:
-        self._enter("start", "HAProxy and the first pods")
-        return local_target(self.loaded, self.run, self.haproxy, self.seed, self.display)
+    def _target(self) -> contextlib.AbstractAsyncContextManager[Target]:
+        self._enter("start", "proxies and the first pods")
+        return self.choice.start(self.loaded, self.run, self.seed, self.display)
 
     def _enter(self, stage: str, text: str) -> None:
         self.run.status(stage)
         self.run.event("stage", f"{stage}: {text}")
 
-    async def _calibrated(self, target: LocalTarget) -> Calibration:
+    async def _calibrated(self, target: Target) -> Calibration:
         self._enter("calibrate", "low load")
-        calibration = await calibrate(target, self.loaded, self.run, self.seed, self.display)
+        calibration = await calibrate(target, self.run, self.seed, self.display)
         self.run.write_model("calibration.json", calibration)
         return calibration
 
@@ -79,7 +79,7 @@ class Rehearsal:
             else:
                 self.run.write_model("calibration.json", given)
             self._enter("predict", f"{self.replications} simulated futures")
-            await self._predict(given)
+            await self._predict(target.loaded, given)
             self._enter("surge", "the real one")
             schedule = build_schedule(self.loaded, self.seed)
             surge = await drive_surge(target, self.run, schedule, self.seed, self.display)
@@ -88,7 +88,7 @@ class Rehearsal:
             if surge.failure is not None:
                 raise surge.failure
 
-    async def _predict(self, calibration: Calibration) -> None:
+    async def _predict(self, loaded: LoadedScenario, calibration: Calibration) -> None:
         """Simulate in worker processes while this loop keeps watching; write the answer and its hash."""
         stop = threading.Event()
         with self.display.stage("predict", f"{self.replications} simulated futures of the surge") as stage:
@@ -100,7 +100,7 @@ class Rehearsal:
 
             work = asyncio.to_thread(
                 predict,
-                self.loaded,
+                loaded,
                 seed=self.seed,
                 replications=self.replications,
                 calibration=calibration,

@@ -13,9 +13,8 @@ from matchday.display import Display, Stage
 from matchday.errors import EnvironmentFailedError
 from matchday.load import Load, Progress
 from matchday.rundir import RunDirectory
-from matchday.targets.local.autoscaler import run_control_loops
-from matchday.targets.local.procfs import MachineTimes, machine_times
-from matchday.targets.local.target import LocalTarget
+from matchday.targets.local.procfs import machine_times
+from matchday.targets.target import Change, Target
 from scenarios.schema import KillDisturbance, SlowDisturbance
 from scenarios.traffic import Schedule
 
@@ -36,21 +35,17 @@ class Surge:
     failure: BaseException | None
 
 
-async def drive_surge(target: LocalTarget, run: RunDirectory, schedule: Schedule, seed: int, display: Display) -> Surge:
+async def drive_surge(target: Target, run: RunDirectory, schedule: Schedule, seed: int, display: Display) -> Surge:
     """Send the schedule while HPA, controller and disturbances work; what goes wrong is in `failure`, not raised."""
     loaded = target.loaded
-    log_start = target.haproxy.log_path.stat().st_size
+    log_start = target.proxy_log.stat().st_size
     load = await Load.start(run, "surge", loaded, schedule, target.address, seed)
     run.epoch = load.epoch
-    target.changes.clear()
-    target.note_replicas()
-    target.metrics.scrape(target.pods())
+    target.surge_begins()
+    meter = await target.meter()
     machine, began = machine_times(), time.monotonic()
-    proxy_s, pods_s = target.proxy_cpu_s(), target.metrics.pods_cpu_s
     helpers = [
-        asyncio.ensure_future(
-            run_control_loops(target.autoscalers(), target.metrics, target.pods, loaded.scenario.cluster, load.epoch)
-        ),
+        asyncio.ensure_future(target.control(load.epoch)),
         asyncio.ensure_future(_disturb(target, run, load.epoch)),
     ]
     failure: BaseException | None = None
@@ -64,31 +59,29 @@ async def drive_surge(target: LocalTarget, run: RunDirectory, schedule: Schedule
         helper.cancel()
     await asyncio.gather(*helpers, return_exceptions=True)
     await load.stop()
-    target.metrics.scrape(target.pods())
+    used = await meter.read()
     wall_s = time.monotonic() - began
+    ended_s, busy = time.monotonic() - load.epoch, machine_times().busy_ratio_since(machine)
+    await target.settle()
     return Surge(
         load=load,
         proxy_log_start=log_start,
-        ended_s=time.monotonic() - load.epoch,
-        proxy_cores=(target.proxy_cpu_s() - proxy_s) / wall_s,
-        pods_cores=(target.metrics.pods_cpu_s - pods_s) / wall_s,
-        machine_busy_ratio=_busy(machine),
+        ended_s=ended_s,
+        proxy_cores=used.proxy_s / wall_s,
+        pods_cores=used.pods_s / wall_s,
+        machine_busy_ratio=busy,
         failure=failure,
     )
 
 
-def _busy(since: MachineTimes) -> float:
-    return machine_times().busy_ratio_since(since)
-
-
-def _shower(stage: Stage, schedule: Schedule, target: LocalTarget) -> Callable[[Progress], None]:
+def _shower(stage: Stage, schedule: Schedule, target: Target) -> Callable[[Progress], None]:
     def show(progress: Progress) -> None:
         stage.update(progress.t_s / schedule.duration_s, reading(progress, schedule, target.changes[-1]))
 
     return show
 
 
-def reading(progress: Progress, schedule: Schedule, replicas: tuple[float, int, int, int]) -> str:
+def reading(progress: Progress, schedule: Schedule, replicas: Change) -> str:
     """What the live display says; `replicas` is (time, desired, ready, in rotation)."""
     starts = [phase.start_s for phase in schedule.phases]
     phase = schedule.phases[max(0, bisect_right(starts, progress.t_s) - 1)].name
@@ -98,12 +91,12 @@ def reading(progress: Progress, schedule: Schedule, replicas: tuple[float, int, 
     return f"{note}  {progress.failed} failed"
 
 
-async def _disturb(target: LocalTarget, run: RunDirectory, epoch: float) -> None:
+async def _disturb(target: Target, run: RunDirectory, epoch: float) -> None:
     """Carry out the scenario's disturbances at their times; never returns."""
     for disturbance in sorted(target.loaded.scenario.disturbances, key=lambda d: d.at):
         await asyncio.sleep(max(0.0, epoch + disturbance.at - time.monotonic()))
         if isinstance(disturbance, KillDisturbance):
-            names = target.kill(disturbance.kill)
+            names = await target.kill(disturbance.kill)
             run.event("disturbance", f"killed {', '.join(names)}", pods=names)
         elif isinstance(disturbance, SlowDisturbance):
             names = await target.slow(disturbance.slow)

@@ -7,18 +7,18 @@ from pathlib import Path
 from matchday.display import Display
 from matchday.rehearsal import Rehearsal
 from matchday.rundir import RunDirectory
-from matchday.targets.local.supported import refuse_unsupported
+from matchday.targets.target import Choice
 from scenarios.load import load_scenario
 
 
-def run(path: Path, *, seed: int | None, out: Path | None, haproxy: Path | None, as_json: bool) -> int:
+def run(path: Path, choice: Choice, *, seed: int | None, out: Path | None, as_json: bool) -> int:
     """Write calibration.json into a run directory and say what was learnt."""
     loaded = load_scenario(path)
-    refuse_unsupported(loaded)
+    choice.refuse(loaded)
     display = Display(as_json=as_json)
     directory = RunDirectory.create(loaded, out)
     chosen = loaded.scenario.seed if seed is None else seed
-    rehearsal = Rehearsal(loaded, chosen, replications=1, run=directory, haproxy=haproxy, display=display)
+    rehearsal = Rehearsal(loaded, chosen, replications=1, run=directory, choice=choice, display=display)
     try:
         calibration = rehearsal.calibrate()
     finally:

@@ -8,23 +8,23 @@ from matchday.conclude import conclude
 from matchday.display import Display
 from matchday.rehearsal import Rehearsal, given_calibration
 from matchday.rundir import RunDirectory
-from matchday.targets.local.supported import refuse_unsupported
+from matchday.targets.target import Choice
 from scenarios.load import load_scenario
 
 
 def run(
     path: Path,
+    choice: Choice,
     *,
     seed: int | None,
     replications: int,
     out: Path | None,
-    haproxy: Path | None,
     calibration: Path | None,
     as_json: bool,
 ) -> int:
     """Run the whole loop; 0 when the measured SLO was met, 1 when it was not."""
     loaded = load_scenario(path)
-    refuse_unsupported(loaded)
+    choice.refuse(loaded)
     given = None if calibration is None else given_calibration(calibration, loaded)
     display = Display(as_json=as_json)
     directory = RunDirectory.create(loaded, out)
@@ -33,7 +33,7 @@ def run(
         seed=loaded.scenario.seed if seed is None else seed,
         replications=replications,
         run=directory,
-        haproxy=haproxy,
+        choice=choice,
         display=display,
     )
     failure: Exception | None = None

@@ -10,25 +10,30 @@ from scenarios.mistakes import Mistakes
 from scenarios.schema import KillDisturbance, Scenario, SlowDisturbance
 from scenarios.yaml_marks import FieldPath, field_name, read_documents, shown
 
-_INSTEAD = "not on the local target; use matchday predict"
+
+def _instead(target: str) -> str:
+    return f"not on the {target} target; use matchday predict"
 
 
 def unsupported(scenario: Scenario) -> tuple[str, ...]:
     """A line `field: value: why` for each thing in scenario.yaml that the local target cannot do."""
-    return tuple(f"{field_name(path)}: {shown(value)}: {_INSTEAD}" for path, value in _found(scenario))
+    return tuple(f"{field_name(path)}: {shown(value)}: {_instead('local')}" for path, value in _found(scenario))
 
 
-def refuse_unsupported(loaded: LoadedScenario) -> None:
-    """ScenarioError with file and line of all that the local target cannot do, metrics of HPAs included."""
+def refuse_unsupported(loaded: LoadedScenario, target: str = "local") -> None:
+    """ScenarioError with file and line of all that a target cannot do.
+
+    On Kubernetes HPAs may use any metric that the cluster has.
+    """
     (document,) = read_documents(loaded.directory / FILE)
     manifests = [part for name in loaded.scenario.manifests for part in read_documents(loaded.directory / name)]
     mistakes = Mistakes(document, manifests)
     for path, value in _found(loaded.scenario):
-        mistakes.scenario(path, value, _INSTEAD)
-    for hpa in loaded.manifests.autoscalers:
+        mistakes.scenario(path, value, _instead(target))
+    for hpa in loaded.manifests.autoscalers if target == "local" else ():
         for index, metric in enumerate(hpa.spec.metrics):
             if metric.kind != "Resource" and metric.name in METRICS[metric.kind]:
-                mistakes.manifest(hpa.document, ("spec", "metrics", index), metric.name, _INSTEAD)
+                mistakes.manifest(hpa.document, ("spec", "metrics", index), metric.name, _instead(target))
     mistakes.raise_if_any()
 
 

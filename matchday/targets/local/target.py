@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
@@ -20,11 +20,12 @@ from matchday.display import Display
 from matchday.errors import EnvironmentFailedError
 from matchday.rundir import RunDirectory
 from matchday.targets.local.addresses import Addresses, free_port
-from matchday.targets.local.autoscaler import Autoscaler, Metrics
+from matchday.targets.local.autoscaler import Autoscaler, Metrics, run_control_loops
 from matchday.targets.local.pod import Pod, PodTemplate
 from matchday.targets.local.procfs import cpu_s_by_session
 from matchday.targets.local.replicaset import ReplicaSet
 from matchday.targets.local.slowdown import set_slowdown
+from matchday.targets.target import Change, Cpu, Starts
 from scenarios.load import LoadedScenario
 from scenarios.schema import Slow
 from sim.cluster import first_replicas
@@ -33,6 +34,8 @@ _START_UP_LIMIT_S = 120.0
 _POLL_S = 0.05
 # Until calibration is over, start-up is watched on a finer clock than the manifests' probes.
 FINE_PROBE_S = 0.025
+_START_ROUNDS, _EXTRA_PODS = 2, 4
+_IDLE_S = 3.0
 
 
 class LocalTarget:
@@ -42,7 +45,7 @@ class LocalTarget:
         self.loaded, self.run, self.haproxy, self.controller = loaded, run, haproxy, controller
         self.metrics = Metrics()
         self.reloads = 0
-        self.changes: list[tuple[float, int, int, int]] = []
+        self.changes: list[Change] = []
         self.sets: dict[str, ReplicaSet] = {}
         self._deployment_of = {
             name: backend_deployment(loaded.manifests, name) for name in backend_names(loaded.manifests)
@@ -52,6 +55,11 @@ class LocalTarget:
     def address(self) -> str:
         """Where load goes, host:port."""
         return f"{self.haproxy.bind_address}:{self.haproxy.bind_port}"
+
+    @property
+    def proxy_log(self) -> Path:
+        """HAProxy's log."""
+        return self.haproxy.log_path
 
     def pods(self) -> list[Pod]:
         """All pods, those on their way out included."""
@@ -144,7 +152,7 @@ class LocalTarget:
             await asyncio.sleep(_POLL_S)
         raise EnvironmentFailedError(f"HAProxy died ({self.haproxy.death()}); see {self.run.path / 'proxy.log'}")
 
-    def kill(self, count: int) -> list[str]:
+    async def kill(self, count: int) -> list[str]:
         """SIGKILL the `count` oldest pods; give their names."""
         oldest = sorted((pod for pod in self.pods() if pod.ready), key=lambda pod: pod.created)[:count]
         for pod in oldest:
@@ -162,9 +170,78 @@ class LocalTarget:
         """CPU seconds HAProxy has used so far."""
         return cpu_s_by_session().get(self.haproxy.pid, 0.0)
 
+    async def start_extra_pods(self, tell: Callable[[str], None]) -> None:
+        """Two rounds of pods beyond those in service, and back."""
+        before = {name: replica_set.desired for name, replica_set in self.sets.items()}
+        for round_ in range(_START_ROUNDS):
+            tell(f"starting {_EXTRA_PODS} extra pods, round {round_ + 1} of {_START_ROUNDS}")
+            for extra in (_EXTRA_PODS, 0):
+                for name, replica_set in self.sets.items():
+                    replica_set.scale(before[name] + extra, due=time.monotonic())
+                await self.all_in_rotation()
+
+    async def idle_cores(self) -> float:
+        """A few seconds of silence."""
+        meter, began = LocalMeter(self), time.monotonic()
+        await asyncio.sleep(_IDLE_S)
+        return (await meter.read()).pods_s / (time.monotonic() - began) / max(1, self.pod_count())
+
+    def starts(self) -> Starts:
+        """Of every pod there ever was."""
+        pods = [pod for replica_set in self.sets.values() for pod in replica_set.history]
+        return Starts(
+            startup_s=tuple(pod.startup_s for pod in pods if pod.startup_s is not None),
+            rotation_lag_s=tuple(pod.rotation_lag_s for pod in pods if pod.rotation_lag_s is not None),
+            decision_lag_s=tuple(lag for replica_set in self.sets.values() for lag in replica_set.decision_lags_s),
+        )
+
+    def pod_count(self) -> int:
+        """Pods there are, those on their way out included."""
+        return len(self.pods())
+
+    async def meter(self) -> LocalMeter:
+        """Count CPU from now on."""
+        return LocalMeter(self)
+
+    def calibrated(self) -> None:
+        """Probe as the manifests say."""
+        for replica_set in self.sets.values():
+            replica_set.probe_period_s = None
+
+    def surge_begins(self) -> None:
+        """Forget earlier changes of replicas and note where they stand."""
+        self.changes.clear()
+        self.note_replicas()
+
+    async def control(self, epoch: float) -> None:
+        """Scrape and sync until cancelled."""
+        await run_control_loops(self.autoscalers(), self.metrics, self.pods, self.loaded.scenario.cluster, epoch)
+
+    async def settle(self) -> None:
+        """HAProxy writes its log itself, and at once."""
+
+    def surprises(self) -> list[str]:
+        """Deaths that nobody ordered."""
+        return [death for replica_set in self.sets.values() for death in replica_set.unexpected_deaths]
+
     async def stop(self) -> None:
         """End every pod."""
         await asyncio.gather(*(replica_set.stop() for replica_set in self.sets.values()))
+
+
+class LocalMeter:
+    """CPU of HAProxy and all pods, from /proc."""
+
+    def __init__(self, target: LocalTarget) -> None:
+        self._target = target
+        target.metrics.scrape(target.pods())
+        self._proxy_s, self._pods_s = target.proxy_cpu_s(), target.metrics.pods_cpu_s
+
+    async def read(self) -> Cpu:
+        """What was used until now."""
+        target = self._target
+        target.metrics.scrape(target.pods())
+        return Cpu(target.proxy_cpu_s() - self._proxy_s, target.metrics.pods_cpu_s - self._pods_s)
 
 
 def _pod_command(loaded: LoadedScenario, run_path: Path) -> tuple[str, ...]:
