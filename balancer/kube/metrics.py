@@ -135,8 +135,12 @@ class ProxyMetrics(Collector):
         queue = GaugeMetricFamily("matchday_queue_length", "Requests that wait in the proxy", labels=_SERVICE)
         in_flight = GaugeMetricFamily("matchday_in_flight", "Requests that are in pods", labels=_SERVICE)
         backends = [(service_port(row.proxy), row) for row in rows if row.kind == "backend"]
+        pods_of: dict[str, list[Stat]] = {}
+        for row in rows:
+            if row.kind == "server":
+                pods_of.setdefault(row.proxy, []).append(row)
         for key, row in backends:
-            servers = [s for s in rows if s.proxy == row.proxy and s.kind == "server"] if key else []
+            servers = pods_of.get(row.proxy, [])
             if key:
                 pods.add_metric(key, sum(in_rotation(s.status, str(s.weight)) for s in servers))
                 queue.add_metric(key, row.queued + sum(s.queued for s in servers))
