@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from tests.cluster.kindly import SYSTEM, Cluster, CommandError, until
 
 CONTROLLER_PORT, EXPORTER_PORT = 8406, 8404
 NAME = "matchday-balancer"
+QUIET_S, SETTLED_S = 1.0, 60.0
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,27 @@ def total(cluster: Cluster, name: str, labels: Mapping[str, str] | None = None, 
     )
 
 
-def reloads(cluster: Cluster) -> float:
-    """How often any proxy was reloaded."""
-    return total(cluster, "matchday_reloads_total")
+def reloads(cluster: Cluster) -> dict[str, float]:
+    """How often any proxy was reloaded, by reason, once that has not changed for a moment."""
+
+    def counted() -> dict[str, float]:
+        found: dict[str, float] = {}
+        for pod in names(cluster):
+            for sample in scrape(cluster, pod):
+                if sample.name == "matchday_reloads_total":
+                    reason = sample.labels["reason"]
+                    found[reason] = found.get(reason, 0.0) + sample.value
+        return found
+
+    end = time.monotonic() + SETTLED_S
+    before = counted()
+    while True:
+        time.sleep(QUIET_S)  # as long as nothing may change for it to count as settled
+        now = counted()
+        if now == before:
+            return now
+        assert time.monotonic() < end, f"reloads without end: {now}"
+        before = now
 
 
 def processes(cluster: Cluster, *words: str) -> dict[int, str]:

@@ -180,7 +180,7 @@ def test_an_external_name_is_refused_with_an_event(site: Site) -> None:
     site.apply(external, objects.ingress("external", {"external.test": paths}))
     site.served("external.test", by="one")
     assert site.answers("external.test", "/external").startswith("50")
-    print(inside.warned(site.cluster, site.namespace, "external", "ExternalName"))
+    print(inside.warned(site.cluster, site.namespace, "external", "externalName"))
 
 
 def test_changed_rules_need_no_reload(site: Site) -> None:

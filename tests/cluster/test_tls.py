@@ -56,7 +56,8 @@ def test_each_name_gets_the_certificate_of_its_secret(app: App) -> None:
 def test_a_wildcard_certificate_serves_every_host_under_it(app: App) -> None:
     serial = secure(app, "wild", "*.wild.test")
     until(lambda: presented(app, "any.wild.test") == serial, "the wildcard's certificate", 20.0)
-    assert App(app.cluster, app.namespace, "other.wild.test").ask(tls=True).status == 200
+    other = App(app.cluster, app.namespace, "other.wild.test")
+    until(lambda: other.ask(tls=True).status == 200, "the wildcard's host", 20.0)
 
 
 def test_a_rotated_secret_is_presented_without_a_reload(app: App) -> None:
