@@ -23,9 +23,10 @@ from balancer.kube.events import Recorder
 from balancer.kube.http import HttpServer, own_answers
 from balancer.kube.lease import Election
 from balancer.kube.load import LoadMeter, ServiceLoad, keep_looking, to_json
-from balancer.kube.metrics import ControllerMetrics, ProxyMetrics
+from balancer.kube.metrics import ControllerMetrics
 from balancer.kube.metrics_api import MetricsApi
 from balancer.kube.peers import Peers
+from balancer.kube.proxy_metrics import proxy_metrics
 from balancer.kube.serving_certificate import ServingCertificate
 from balancer.policy.desired import CONFIG_MAP
 
@@ -83,7 +84,6 @@ def run(settings: Settings) -> int:
         metrics_port=settings.exporter_port,
     )
     metrics = ControllerMetrics()
-    metrics.registry.register(ProxyMetrics(lambda: proxy.runtime.stats(), cluster.node_of))  # noqa: PLW0108 - a reload changes the socket
     election = Election(api, settings.namespace, settings.service, settings.pod)
     published = Published(settings.namespace, settings.service, settings.publish_addresses, _known(settings.host_ip))
     duties = Duties(
@@ -98,6 +98,9 @@ def run(settings: Settings) -> int:
     meter = LoadMeter()
     peers = Peers(lambda: [f"{ip}:{settings.status_port}" for ip in loop.proxies if ip != settings.pod_ip])
 
+    def show_stat() -> str:
+        return proxy.runtime.ask(["show stat"])[0]
+
     def own_loads() -> tuple[ServiceLoad, ...]:
         return meter.loads(time.monotonic())
 
@@ -109,6 +112,7 @@ def run(settings: Settings) -> int:
             ready=loop.synced.is_set,
             registry=metrics.registry,
             load=lambda: to_json(own_loads()),
+            proxy=lambda: proxy_metrics(show_stat, cluster.node_of),
         ),
     )
     metrics_api = MetricsApi(
@@ -122,7 +126,7 @@ def run(settings: Settings) -> int:
 
     def look() -> None:
         loop.synced.wait()
-        keep_looking(meter, lambda: proxy.runtime.ask(["show stat"])[0], stop)
+        keep_looking(meter, show_stat, stop)
 
     status.start()
     # watched until HAProxy has ended: while it finishes requests its pods come and go

@@ -25,6 +25,10 @@ class Problem:
     value: object
     allowed: str
 
+    def __hash__(self) -> int:
+        """Whatever stands there: also lists and mappings."""
+        return hash((self.document, self.path, repr(self.value), self.allowed))
+
 
 @dataclass(frozen=True)
 class Probe:
