@@ -99,7 +99,7 @@ def _install(display: Display, wanted: Wanted, context: str, cluster: str | None
     installation.install_controller(image)
     installation.wait(NAMESPACE, DEPLOYMENT)
     if metrics == "installed":
-        installation.wait("kube-system", "metrics-server")
+        installation.wait_for_metrics()
     return {"context": context, "image": image, "metrics_server": metrics}
 
 

@@ -11,7 +11,7 @@ from matchday.errors import EnvironmentFailedError, InterruptedRunError
 from scenarios.errors import ScenarioError
 
 QUICK = Path(__file__).parents[2] / "scenarios" / "quick"
-VERBS = ("check", "predict", "calibrate", "rehearse", "compare", "hpa-dry-run")
+VERBS = ("check", "predict", "calibrate", "rehearse", "compare", "hpa-dry-run", "up", "down")
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -17,6 +17,7 @@ from matchday.targets.kind.programs import ask, succeeds, work
 from scenarios.errors import ScenarioError
 
 NAMESPACE, MARK, DEPLOYMENT = "matchday", "matchday-made", "matchday-balancer"
+METRICS_API = "v1beta1.metrics.k8s.io"
 _OVERLAY = Path(balancer.__file__).parent / "deploy" / "kind"
 _METRICS = Path(__file__).with_name("metrics-server.yaml")
 _ROLLOUT_S = 25.0
@@ -44,7 +45,7 @@ class Installation:
 
     def has_metrics(self) -> bool:
         """Whether something serves the metrics of pods."""
-        return self._get("apiservice", "v1beta1.metrics.k8s.io") is not None
+        return self._get("apiservice", METRICS_API) is not None
 
     def leave_mark(self, **words: str) -> None:
         """Write or extend the mark, before what it is to speak of is there."""
@@ -71,6 +72,16 @@ class Installation:
             work(self._display, "ready", f"{namespace}/{deployment}", *words, expected_s=_ROLLOUT_S)
         except EnvironmentFailedError as error:
             raise EnvironmentFailedError(f"{error}; {self._troubles(namespace) or 'see kubectl describe'}") from error
+
+    def wait_for_metrics(self) -> None:
+        """Until the metrics of pods are served. EnvironmentFailedError says what holds metrics-server up."""
+        self.wait("kube-system", "metrics-server")
+        service = f"apiservice/{METRICS_API}"
+        words = self._words("wait", "--for=condition=Available", service, "--timeout=120s")
+        try:
+            work(self._display, "ready", service, *words, expected_s=_ROLLOUT_S)
+        except EnvironmentFailedError as error:
+            raise EnvironmentFailedError(f"{error}; {self._troubles('kube-system')}") from error
 
     def remove(self) -> None:
         """What the mark speaks of, the mark last."""

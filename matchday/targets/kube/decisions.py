@@ -24,12 +24,14 @@ def decided(hpa: Mapping[str, Any]) -> Decided | None:
     conditions = {condition["type"]: condition for condition in status.get("conditions") or ()}
     if not conditions:
         return None
+    current = int(status.get("currentReplicas", 0))
     active = conditions.get("ScalingActive", {})
     failed = active.get("status") == "False" and active.get("reason") != "ScalingDisabled"
     return Decided(
         deployment=str(hpa["spec"]["scaleTargetRef"]["name"]),
-        current=int(status.get("currentReplicas", 0)),
-        desired=int(status.get("desiredReplicas", 0)),
+        current=current,
+        # Kubernetes writes 0 when it could not decide, and leaves the pods as they are
+        desired=current if failed else int(status.get("desiredReplicas", 0)),
         reasons=tuple(str(c.get("message", "")) for name, c in conditions.items() if name != "ScalingActive"),
         error=str(active.get("message", "")) if failed else None,
     )

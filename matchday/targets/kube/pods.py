@@ -16,6 +16,9 @@ from matchday.targets.kube.starts import Start, ask_until_ready, probed_port
 from matchday.targets.kube.view import View, is_ready, serving, started_at
 from sim.cluster import first_replicas
 
+# A pod that is starting or ending fails its probes, as it should.
+_EVERYDAY = frozenset({"Unhealthy"})
+
 
 class Pods:
     """`starts` holds the pods that were ordered at a known moment; `deaths` what died without an order."""
@@ -32,6 +35,7 @@ class Pods:
         self._seen: set[str] = set()
         self._serving: frozenset[str] = frozenset()
         self._decisions = Decisions()
+        self._told_of: set[tuple[str, str]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def ordered(self, deployment: str, at: float | None) -> None:
@@ -128,9 +132,14 @@ class Pods:
             )
 
     def _told(self, event: Mapping[str, Any]) -> None:
-        about = event.get("involvedObject", {})
+        about, reason = event.get("involvedObject", {}), event.get("reason")
+        key = (str(about.get("name")), str(reason))
+        if reason in _EVERYDAY or key in self._told_of:
+            return
         if event.get("type") == "Warning" or about.get("kind") in {"HorizontalPodAutoscaler", "Ingress"}:
-            what = f"{about.get('kind')} {about.get('name')}: {event.get('reason')}: {event.get('message')}"
+            if event.get("type") == "Warning":
+                self._told_of.add(key)
+            what = f"{about.get('kind')} {about.get('name')}: {reason}: {event.get('message')}"
             self._event("kubernetes", what)
 
     def _owner(self, pod: Mapping[str, Any]) -> str | None:

@@ -24,7 +24,7 @@ from matchday.targets.kube.objects import HPA, prepared
 from matchday.targets.kube.pods import Pods
 from matchday.targets.kube.reach import Reach
 from matchday.targets.kube.starts import learnt
-from matchday.targets.kube.timing import read_timing
+from matchday.targets.kube.timing import read_timing, refuse_without_metrics
 from matchday.targets.kube.view import View, kinds
 from matchday.targets.target import Change, Starts
 from scenarios.load import LoadedScenario
@@ -261,7 +261,8 @@ async def kube_target(
 ) -> AsyncIterator[KubeTarget]:
     """Make the namespace, bring the scenario up in it; remove it on the way out, whatever happened."""
     api = reach.connect()
-    with display.stage("start", f"a namespace of {reach.name} and the first pods") as stage:
+    with display.stage("start", f"the cluster of {reach.name}"):
+        await asyncio.to_thread(refuse_without_metrics, api, loaded)
         address = reach.find(api)
         for gone in await asyncio.to_thread(spaces.remove_stale, api):
             display.say(f"namespace {gone}, left by a run that died, removed")

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from balancer.kube.api import ApiError, Json, ReadsAndWrites
+from matchday.errors import EnvironmentFailedError
 from matchday.targets.kube.reach import CONTROLLER, CONTROLLER_NAMESPACE
 from scenarios.load import LoadedScenario
 
@@ -50,6 +51,21 @@ def read_timing(api: ReadsAndWrites) -> Timing:
     ]
     proxies = _items(api, f"/api/v1/namespaces/{CONTROLLER_NAMESPACE}/pods", f"app.kubernetes.io/name={CONTROLLER}")
     return timing_of(managers, metrics, proxies)
+
+
+def refuse_without_metrics(api: ReadsAndWrites, loaded: LoadedScenario) -> None:
+    """EnvironmentFailedError when an HPA of the scenario scales on CPU and the cluster does not measure it."""
+    if not any(metric.kind == "Resource" for hpa in loaded.manifests.autoscalers for metric in hpa.spec.metrics):
+        return
+    try:
+        api.get("/apis/metrics.k8s.io/v1beta1/nodes")
+    except ApiError as error:
+        if error.status == 403:  # not ours to ask
+            return
+        raise EnvironmentFailedError(
+            f"the cluster serves no CPU of pods, on which an HPA of {loaded.scenario.name} scales ({error}); "
+            "`matchday up` installs metrics-server"
+        ) from error
 
 
 def timing_of(managers: Iterable[Json], metrics: Iterable[Json], proxies: Iterable[Json]) -> Timing:

@@ -6,6 +6,7 @@ import pytest
 
 from balancer.errors import HAProxyUnavailableError
 from matchday.commands import calibrate
+from matchday.targets.choice import OnThisMachine
 from scenarios.errors import ScenarioError
 
 QUICK = Path(__file__).parents[3] / "scenarios" / "quick"
@@ -13,7 +14,7 @@ QUICK = Path(__file__).parents[3] / "scenarios" / "quick"
 
 def test_without_a_haproxy_it_says_which_file_is_missing(tmp_path: Path) -> None:
     with pytest.raises(HAProxyUnavailableError, match="no such file"):
-        calibrate.run(QUICK, seed=None, out=tmp_path / "run", haproxy=tmp_path / "none", as_json=False)
+        calibrate.run(QUICK, OnThisMachine(tmp_path / "none"), seed=None, out=tmp_path / "run", as_json=False)
     assert not (tmp_path / "run" / "calibration.json").exists()
     assert json.loads((tmp_path / "run" / "status.json").read_text())["stage"] == "start"
 
@@ -23,5 +24,5 @@ def test_what_only_the_model_can_do_starts_and_writes_nothing(tmp_path: Path) ->
     with (directory / "scenario.yaml").open("a") as file:
         file.write("disturbances: [{at: 30s, reload: true}]\n")
     with pytest.raises(ScenarioError, match="use matchday predict"):
-        calibrate.run(directory, seed=None, out=tmp_path / "out", haproxy=None, as_json=False)
+        calibrate.run(directory, OnThisMachine(None), seed=None, out=tmp_path / "out", as_json=False)
     assert not (tmp_path / "out").exists()

@@ -4,13 +4,15 @@ from pathlib import Path
 import pytest
 
 from matchday.commands import rehearse
+from matchday.targets.choice import OnThisMachine
 from scenarios.errors import ScenarioError
 
 QUICK = Path(__file__).parents[3] / "scenarios" / "quick"
 
 
 def run(path: Path, out: Path, calibration: Path | None = None) -> int:
-    return rehearse.run(path, seed=None, replications=2, out=out, haproxy=None, calibration=calibration, as_json=False)
+    choice = OnThisMachine(None)
+    return rehearse.run(path, choice, seed=None, replications=2, out=out, calibration=calibration, as_json=False)
 
 
 def test_a_wrong_scenario_starts_and_writes_nothing(tmp_path: Path) -> None:
@@ -31,7 +33,9 @@ def test_a_haproxy_that_is_none_ends_in_one_line_and_a_report(tmp_path: Path) ->
     fake.write_text("#!/bin/sh\necho hello\n")
     fake.chmod(0o755)
     with pytest.raises(Exception, match="is not HAProxy"):
-        rehearse.run(QUICK, seed=1, replications=2, out=tmp_path / "out", haproxy=fake, calibration=None, as_json=False)
+        rehearse.run(
+            QUICK, OnThisMachine(fake), seed=1, replications=2, out=tmp_path / "out", calibration=None, as_json=False
+        )
     assert (tmp_path / "out" / "report.html").exists()
 
 
