@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from balancer.kube.api import MERGE_PATCH, Api, connect
+from balancer.kube.api import MERGE_PATCH, Api, ApiUnavailableError, connect
 from tests.cluster import inside, objects
 from tests.cluster.apps import App, serving
 from tests.cluster.asking import ask
@@ -112,6 +112,15 @@ def say(title: str, took: list[float]) -> None:
     print(f"{title}: median {ordered[len(ordered) // 2] * 1e3:.0f} ms, worst {ordered[-1] * 1e3:.0f} ms")
 
 
+def emptied(api: Api, path: str) -> bool:
+    """Whether a collection is empty now. The API server may need longer to delete it than it is given to answer."""
+    try:
+        api.send("DELETE", path, {})
+        return not api.get(path, limit=1)["items"]
+    except ApiUnavailableError:
+        return False
+
+
 @contextlib.contextmanager
 def thousands(cluster: Cluster) -> Iterator[tuple[App, Api, list[objects.Json]]]:
     """The objects, served by one balancer; removed, and forgotten by it, after."""
@@ -126,7 +135,7 @@ def thousands(cluster: Cluster) -> Iterator[tuple[App, Api, list[objects.Json]]]
             yield app, api, pods
         finally:
             for path in COLLECTIONS.values():
-                api.send("DELETE", path.format(app.namespace), {})
+                until(partial(emptied, api, path.format(app.namespace)), f"{path} emptied", 120.0)
             until(lambda: ask(cluster.port, host(0)).status == 404, "all forgotten", 120.0)
 
 
