@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster import inside, objects
+from tests.cluster import apps, inside, objects
 from tests.cluster.kindly import ROOT, SYSTEM, Cluster, CommandError, run, until
 
 DEPLOY = ROOT / "balancer" / "deploy"
@@ -57,7 +57,7 @@ def installed(cluster: Cluster, helm: str) -> Iterator[tuple[str, set[str]]]:
     """The namespace of a release beside the one that is there, and what the cluster shared before."""
     before = shared(cluster)
     with cluster.namespace("helm") as namespace:
-        options = "replicas=1,metricsApi.enabled=false,service.type=ClusterIP"
+        options = "replicas=1,metricsApi.enabled=false,service.type=ClusterIP,drain=0s,grace=1s"
         ingress_class = f"ingressClass.name={CLASS},ingressClass.default=false"
         try:
             run(
@@ -155,7 +155,7 @@ def may(cluster: Cluster, verb: str, what: str, *more: str) -> bool:
     ("verb", "what", "more"),
     [
         ("watch", "ingresses.networking.k8s.io", ("-A",)),
-        ("patch", "ingresses.networking.k8s.io/status", ("-n", "default")),
+        ("patch", "ingresses.networking.k8s.io", ("--subresource=status", "-n", "default")),
         ("list", "secrets", ("-A",)),
         ("update", "leases.coordination.k8s.io/matchday-balancer", ("-n", SYSTEM)),
         ("update", "secrets/matchday-balancer-serving", ("-n", SYSTEM)),
@@ -173,7 +173,7 @@ def test_controller_may_do_what_it_does(cluster: Cluster, verb: str, what: str, 
         ("create", "secrets", ("-n", "default")),
         ("update", "secrets/another", ("-n", SYSTEM)),
         ("list", "pods", ("-A",)),
-        ("create", "pods/exec", ("-n", SYSTEM)),
+        ("create", "pods", ("--subresource=exec", "-n", SYSTEM)),
         ("update", "deployments.apps", ("-n", SYSTEM)),
         ("update", "ingresses.networking.k8s.io", ("-n", "default")),
         ("patch", "services", ("-n", "default")),
@@ -194,8 +194,9 @@ def test_dashboard_asks_for_metrics_that_pods_give(cluster: Cluster) -> None:
     text = (DEPLOY / "grafana" / "dashboard.json").read_text()
     pod = inside.names(cluster)[0]
     there = set()
-    for port in (inside.CONTROLLER_PORT, inside.EXPORTER_PORT):
-        path = f"/api/v1/namespaces/{SYSTEM}/pods/{pod}:{port}/proxy/metrics"
-        there |= set(re.findall(r"^# TYPE (\S+)", cluster.kubectl("get", "--raw", path), re.MULTILINE))
+    with apps.serving(cluster, replicas=1):
+        for port in (inside.CONTROLLER_PORT, inside.EXPORTER_PORT):
+            path = f"/api/v1/namespaces/{SYSTEM}/pods/{pod}:{port}/proxy/metrics"
+            there |= set(re.findall(r"^# TYPE (\S+)", cluster.kubectl("get", "--raw", path), re.MULTILINE))
     asked = {name.removesuffix("_bucket") for name in re.findall(r"\b(?:matchday|haproxy)_\w+", text)}
     assert asked - there == set()
