@@ -4,30 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
 from tests.cluster import apps, inside, objects
-from tests.cluster.kindly import ROOT, SYSTEM, Cluster, CommandError, run, until
+from tests.cluster.charts import CHART, DEPLOY, helm
+from tests.cluster.kindly import SYSTEM, Cluster, CommandError, run, until
 
-DEPLOY = ROOT / "balancer" / "deploy"
-CHART = DEPLOY / "chart"
 RELEASE, CLASS = "second", "second"
 ACCOUNT = f"system:serviceaccount:{SYSTEM}:{inside.NAME}"
 
 
-@pytest.fixture(scope="module")
-def helm() -> str:
-    """The helm program; built by the ordinary go command where there is none."""
-    if shutil.which("helm") is None and shutil.which("go") is None:
-        pytest.skip("helm is not installed, and no go to build it with (balancer/deploy/get-helm)")
-    return run(str(DEPLOY / "get-helm"), timeout_s=550).split()[-1]
-
-
-def test_chart_is_linted(helm: str) -> None:
-    assert "0 chart(s) failed" in run(helm, "lint", "--strict", str(CHART))
+def test_chart_is_linted() -> None:
+    assert "0 chart(s) failed" in run(helm(), "lint", "--strict", str(CHART))
 
 
 @pytest.mark.parametrize("folder", ["base", "kind"])
@@ -53,7 +43,7 @@ def owned(cluster: Cluster, namespace: str) -> set[str]:
 
 
 @pytest.fixture
-def installed(cluster: Cluster, helm: str) -> Iterator[tuple[str, set[str]]]:
+def installed(cluster: Cluster) -> Iterator[tuple[str, set[str]]]:
     """The namespace of a release beside the one that is there, and what the cluster shared before."""
     before = shared(cluster)
     with cluster.namespace("helm") as namespace:
@@ -61,18 +51,18 @@ def installed(cluster: Cluster, helm: str) -> Iterator[tuple[str, set[str]]]:
         ingress_class = f"ingressClass.name={CLASS},ingressClass.default=false"
         try:
             run(
-                *(helm, "--kube-context", cluster.context, "install", RELEASE, str(CHART), "-n", namespace),
+                *(helm(), "--kube-context", cluster.context, "install", RELEASE, str(CHART), "-n", namespace),
                 *("--set", options, "--set", ingress_class, "--wait", "--timeout", "120s"),
                 timeout_s=140,
             )
             yield namespace, before
         finally:
             words = ("uninstall", RELEASE, "-n", namespace, "--wait", "--ignore-not-found")
-            run(helm, "--kube-context", cluster.context, *words)
+            run(helm(), "--kube-context", cluster.context, *words)
 
 
 def test_helm_installs_a_controller_that_serves_and_uninstalls_it_whole(
-    cluster: Cluster, helm: str, installed: tuple[str, set[str]]
+    cluster: Cluster, installed: tuple[str, set[str]]
 ) -> None:
     namespace, before = installed
     rule = objects.ingress("app", {"": [objects.path("app")]}, ingress_class=CLASS)
@@ -91,7 +81,7 @@ def test_helm_installs_a_controller_that_serves_and_uninstalls_it_whole(
     assert json.loads(until(answer, "an answer through the chart's proxy"))["path"].startswith("/through-the-chart")
 
     cluster.kubectl("-n", namespace, "delete", "ingress,service,deployment", "app")
-    run(helm, "--kube-context", cluster.context, "uninstall", RELEASE, "-n", namespace, "--wait")
+    run(helm(), "--kube-context", cluster.context, "uninstall", RELEASE, "-n", namespace, "--wait")
     assert shared(cluster) == before
     # these two the controller made
     own = {f"lease.coordination.k8s.io/{RELEASE}", f"secret/{RELEASE}-serving"}
