@@ -90,7 +90,8 @@ class Runtime:
             raise RuntimeCommandError(f"HAProxy takes one line at a time: {line.text!r}")
         ending = f"\n{line.payload}\n\n" if line.payload else "\n"
         connection.sendall((line.text + ending).encode())
-        return _until_prompt(connection)
+        # each line of a payload is asked for with a prompt of its own
+        return _until_prompt(connection).lstrip("+ ") if line.payload else _until_prompt(connection)
 
 
 class Master:

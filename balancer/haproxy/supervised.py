@@ -12,7 +12,8 @@ from dataclasses import replace
 from balancer.errors import HAProxyUnavailableError
 from balancer.haproxy.certificates import CERTIFICATE_LIST, CERTIFICATES
 from balancer.haproxy.config import CONFIG_FILE, EXACT_MAP, PREFIX_MAP
-from balancer.haproxy.proxy import Proxy
+from balancer.haproxy.proxy import MASTER_SOCKET, Proxy
+from balancer.haproxy.runtime import Master
 from balancer.haproxy.stats import Stat
 from balancer.policy.config import Backend, ProxyConfig, Route, Server
 
@@ -24,9 +25,14 @@ class SupervisedProxy(Proxy):
     """HAProxy as seen from the controller's container."""
 
     def start(self, config: ProxyConfig) -> None:
-        """Write the configuration, which makes the supervisor start it, and wait until requests are accepted."""
+        """Have this configuration run: by a reload where HAProxy runs already, else the supervisor starts it."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._generation = self._found_generation()
+        self._generation, self._files = self._found_generation(), self._found_files()
+        if self._master_answers():
+            self.reload(config)
+            return
+        # a HAProxy that is just being started from older files would not answer on the new socket
+        self._generation += 1
         self.write(config)
         self.check("HAProxy refuses its configuration")
         self.wait_until_it_answers()
@@ -68,6 +74,13 @@ class SupervisedProxy(Proxy):
         routes = (*_routes(answers[0], exact=True), *_routes(answers[1], exact=False), *conditional)
         backends = tuple(_found_backend(backend, rows, ids) for backend in desired.backends)
         return replace(desired, routes=routes, backends=backends)
+
+    def _master_answers(self) -> bool:
+        try:
+            Master(self.directory / MASTER_SOCKET).ask("show version")
+        except HAProxyUnavailableError:
+            return False
+        return True
 
     def _found_generation(self) -> int:
         try:

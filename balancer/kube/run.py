@@ -11,6 +11,7 @@ from threading import Event, Thread
 
 import structlog
 
+from balancer.errors import BalancerError
 from balancer.haproxy.binary import find_binary
 from balancer.haproxy.supervised import SupervisedProxy
 from balancer.kube import kinds
@@ -104,17 +105,17 @@ def run(settings: Settings) -> int:
     def own_loads() -> tuple[ServiceLoad, ...]:
         return meter.loads(time.monotonic())
 
-    status = HttpServer(
-        _ANY_ADDRESS,
-        settings.status_port,
-        own_answers(
-            healthy=lambda: loop.alive(time.monotonic()),
-            ready=loop.synced.is_set,
-            registry=metrics.registry,
-            load=lambda: to_json(own_loads()),
-            proxy=lambda: proxy_metrics(show_stat, cluster.node_of),
-        ),
+    answers = own_answers(
+        healthy=lambda: loop.alive(time.monotonic()),
+        ready=loop.synced.is_set,
+        registry=metrics.registry,
+        load=lambda: to_json(own_loads()),
+        proxy=lambda: proxy_metrics(show_stat, cluster.node_of),
     )
+    try:
+        status = HttpServer(_ANY_ADDRESS, settings.status_port, answers)
+    except OSError as error:
+        raise BalancerError(f"cannot listen on port {settings.status_port}: {error.strerror}") from error
     metrics_api = MetricsApi(
         api,
         ServingCertificate(api, settings.namespace, f"{settings.service}-metrics", f"{settings.service}-serving"),
