@@ -266,6 +266,8 @@ def _path_type(value: object) -> PathType | None:
 def _backend_ref(reader: Reader, parent: Mapping[str, object], path: Path) -> BackendRef | None:
     service_path = (*path, "service")
     service = reader.mapping(reader.mapping(parent, path, required=True), service_path, required=True)
+    if not service:
+        return None  # said already, in one word
     name = reader.text(service, (*service_path, "name"), required=True)
     port_path = (*service_path, "port")
     port = reader.mapping(service, port_path, required=True)
