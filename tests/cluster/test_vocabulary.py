@@ -93,12 +93,25 @@ class Scene:
                 json.dumps({"data": document["data"]}),
             )
         self.cluster.apply(*(d for d in self.told.documents if d["kind"] != "ConfigMap"), namespace=NAMESPACE)
-        no_pods = 404 if "becomes" in self.told.expect else 503
         for host in self.told.hosts:
-            until(partial(self._live, host, no_pods), f"{host} is live", LIVE_S)
+            until(partial(self._known, host), f"{host} is known", LIVE_S)
+        if "becomes" not in self.told.expect:
+            until(self._all_in_rotation, "all pods are in rotation", LIVE_S)
 
-    def _live(self, host: str, no_pods: int) -> bool:
-        return self.get({"host": host}).status not in (404, no_pods)
+    def _known(self, host: str) -> bool:
+        return self.get({"host": host}).status != 404
+
+    def _all_in_rotation(self) -> bool:
+        (pod,) = inside.names(self.cluster)
+        samples = inside.scrape(self.cluster, pod)
+        here = {
+            sample.labels["service"]: sample.value
+            for sample in samples
+            if sample.name == "matchday_pods_in_rotation" and sample.labels["namespace"] == NAMESPACE
+        }
+        wanted = {service["metadata"]["name"]: 1 for service in self.told.kind("Service")}
+        wanted |= {name: how.get("count", 1) for name, how in self.told.expect.get("pods", {}).items()}
+        return here == wanted
 
     def get(self, wanted: Mapping[str, Any]) -> Answer:
         """One request from outside."""
@@ -137,7 +150,8 @@ class Scene:
             self.cookie = answer.headers["set-cookie"].partition(";")[0]
         if "pod_gets" in wanted:
             said = f"'{wanted['pod_gets']}"
-            until(lambda: said in self.cluster.kubectl("-n", NAMESPACE, "logs", "deployment/shop"), said, LIVE_S)
+            words = ("-n", NAMESPACE, "logs", "--selector=app=shop", "--tail=-1")
+            until(lambda: said in self.cluster.kubectl(*words), said, LIVE_S)
         if "pod_path" in wanted:
             assert answer.seen["path"] == wanted["pod_path"]
         for name, value in wanted.get("pod_sees", {}).items():
