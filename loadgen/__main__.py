@@ -40,6 +40,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--schedule", type=Path, required=True)
     parser.add_argument("--target", required=True, help="HOST:PORT on 127.0.0.0/8")
+    parser.add_argument("--owned", action="store_true", help="whoever asks may load a --target outside of 127.0.0.0/8")
     parser.add_argument("--epoch", type=float, required=True, help="first moment of the schedule, monotonic clock")
     parser.add_argument("--records", type=Path, required=True)
     parser.add_argument("--stats", type=Path, required=True)
@@ -53,7 +54,7 @@ def main() -> int:
 def _run(arguments: argparse.Namespace) -> int:
     traffic = load_scenario(arguments.scenario).scenario.traffic
     host, _, port = arguments.target.rpartition(":")
-    if not host.startswith("127.") or not port.isdecimal():
+    if not (host.startswith("127.") or arguments.owned) or not port.isdecimal():
         raise LoadError(f"--target: {arguments.target}: HOST:PORT on 127.0.0.0/8")
     clients = Clients(host, int(port), traffic.clients)
     recorder = Recorder(arguments.records)

@@ -51,6 +51,8 @@ class Load:
         command = [sys.executable, "-m", "loadgen", "run", "--scenario", str(loaded.directory), "--seed", str(seed)]
         command += ["--schedule", str(schedule_path), "--target", target, "--epoch", repr(epoch)]
         command += ["--records", str(run.path / f"{name}-records.csv"), "--stats", str(run.path / f"{name}-stats.json")]
+        if not target.startswith("127."):
+            command.append("--owned")  # whoever chose the target has seen to that
         with (run.path / "loadgen.log").open("ab") as log:
             child = await Child.start("load generator", command, log=log, stdout=asyncio.subprocess.PIPE)
         return cls(run, name, child, epoch, schedule.duration_s)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 
-def run(directory: Path, target: str) -> "subprocess.CompletedProcess[str]":
+def run(directory: Path, target: str, *words: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "loadgen", "run", "--scenario", str(directory), "--seed", "1", "--target", target]
-    command += ["--schedule", "none.npz", "--epoch", "0", "--records", "none.csv", "--stats", "none.json"]
+    command += ["--schedule", "none.npz", "--epoch", "0", "--records", "none.csv", "--stats", "none.json", *words]
     root = Path(__file__).parent.parent.parent
     return subprocess.run(command, check=False, capture_output=True, text=True, cwd=root)
 
@@ -19,6 +19,12 @@ def run(directory: Path, target: str) -> "subprocess.CompletedProcess[str]":
 def test_load_goes_to_loopback_only(scenario_dir: Callable[..., Path], target: str) -> None:
     ended = run(scenario_dir(), target)
     assert (ended.returncode, ended.stderr) == (2, f"--target: {target}: HOST:PORT on 127.0.0.0/8\n")
+
+
+def test_load_goes_elsewhere_only_where_whoever_asks_owns_the_host(scenario_dir: Callable[..., Path]) -> None:
+    ended = run(scenario_dir(), "192.0.2.1:80", "--owned")
+    assert "127.0.0.0/8" not in ended.stderr
+    assert "none.npz" in ended.stderr  # it came as far as its schedule
 
 
 def test_a_missing_scenario_is_one_line(tmp_path: Path) -> None:

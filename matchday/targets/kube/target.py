@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import http.client
 import threading
 import time
@@ -19,12 +20,13 @@ from matchday.errors import EnvironmentFailedError
 from matchday.rundir import RunDirectory
 from matchday.targets.kube import namespace as spaces
 from matchday.targets.kube.cpu import CpuCounts, KubeMeter
+from matchday.targets.kube.freshness import Freshness
 from matchday.targets.kube.logs import Logs
 from matchday.targets.kube.objects import HPA, prepared
 from matchday.targets.kube.pods import Pods
 from matchday.targets.kube.reach import Reach
 from matchday.targets.kube.starts import learnt
-from matchday.targets.kube.timing import read_timing, refuse_without_metrics
+from matchday.targets.kube.timing import read_timing, refuse_without_metrics, with_window
 from matchday.targets.kube.view import View, kinds
 from matchday.targets.target import Change, Starts
 from scenarios.load import LoadedScenario
@@ -46,6 +48,7 @@ class KubeTarget:
         self.proxy_log = run.path / "proxy.log"
         self.view = View()
         self.cpu = CpuCounts(api, name)
+        self.fresh = Freshness(api, name)
         self._api = api
         self._pods = Pods(api, name, loaded.manifests, run.event)
         self._away_since: dict[str, float] = {}
@@ -170,8 +173,9 @@ class KubeTarget:
         return self.cpu.idle_cores(self._idle_since_s)
 
     def starts(self) -> Starts:
-        """Of the pods that were ordered one by one."""
-        return learnt(self._pods.starts)
+        """Of the pods that were ordered one by one; what a decision takes has the age of its figures in it."""
+        found = learnt(self._pods.starts)
+        return dataclasses.replace(found, decision_lag_s=self.fresh.added_to(found.decision_lag_s))
 
     def pod_count(self) -> int:
         """Pods there are, those on their way out included."""
@@ -182,8 +186,11 @@ class KubeTarget:
         return KubeMeter(self.cpu)
 
     def calibrated(self) -> None:
-        """Ask pods no more."""
-        self._pods.ask_finely = False
+        """Ask pods and metrics no more; what the autoscaler sees is averaged as was seen."""
+        self._pods.ask_finely = self.fresh.wanted = False
+        if self.fresh.window_s is not None:
+            self.loaded = with_window(self.loaded, self.fresh.window_s)
+            self.run.event("timing", f"CPU of pods is averaged over {self.fresh.window_s:.1f} s")
 
     def surge_begins(self) -> None:
         """Forget earlier changes of replicas and note where they stand."""
@@ -279,6 +286,7 @@ async def kube_target(
             logs.start()
             target.watch()
             helpers += [asyncio.ensure_future(target.stay_alive()), asyncio.ensure_future(target.cpu.watch())]
+            helpers.append(asyncio.ensure_future(target.fresh.watch()))
             await target.unless_it_fails(target.bring_up(), *helpers)
         yield target
     finally:

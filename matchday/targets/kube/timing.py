@@ -41,6 +41,17 @@ class Timing:
         return dataclasses.replace(loaded, scenario=loaded.scenario.model_copy(update={"cluster": cluster}))
 
 
+def with_window(loaded: LoadedScenario, window_s: float) -> LoadedScenario:
+    """The scenario with CPU averaged over about so long, a whole part of the autoscaler's period.
+
+    Thus the model's figures are fresh at each of its syncs; their true age is in the calibration's decision lags.
+    """
+    sync_s = loaded.scenario.cluster.hpa_sync
+    part_s = sync_s / max(1, round(sync_s / window_s))
+    cluster = loaded.scenario.cluster.model_copy(update={"metrics_resolution": part_s})
+    return dataclasses.replace(loaded, scenario=loaded.scenario.model_copy(update={"cluster": cluster}))
+
+
 def read_timing(api: ReadsAndWrites) -> Timing:
     """Ask the cluster; what it does not say is Kubernetes' default. ApiUnavailableError."""
     system = "/api/v1/namespaces/kube-system/pods"

@@ -17,7 +17,9 @@ def _instead(target: str) -> str:
 
 def unsupported(scenario: Scenario) -> tuple[str, ...]:
     """A line `field: value: why` for each thing in scenario.yaml that the local target cannot do."""
-    return tuple(f"{field_name(path)}: {shown(value)}: {_instead('local')}" for path, value in _found(scenario))
+    return tuple(
+        f"{field_name(path)}: {shown(value)}: {_instead('local')}" for path, value in _found(scenario, "local")
+    )
 
 
 def refuse_unsupported(loaded: LoadedScenario, target: str = "local") -> None:
@@ -28,7 +30,7 @@ def refuse_unsupported(loaded: LoadedScenario, target: str = "local") -> None:
     (document,) = read_documents(loaded.directory / FILE)
     manifests = [part for name in loaded.scenario.manifests for part in read_documents(loaded.directory / name)]
     mistakes = Mistakes(document, manifests)
-    for path, value in _found(loaded.scenario):
+    for path, value in _found(loaded.scenario, target):
         mistakes.scenario(path, value, _instead(target))
     for hpa in loaded.manifests.autoscalers if target == "local" else ():
         for index, metric in enumerate(hpa.spec.metrics):
@@ -37,10 +39,12 @@ def refuse_unsupported(loaded: LoadedScenario, target: str = "local") -> None:
     mistakes.raise_if_any()
 
 
-def _found(scenario: Scenario) -> Iterator[tuple[FieldPath, object]]:
+def _found(scenario: Scenario, target: str) -> Iterator[tuple[FieldPath, object]]:
     traffic, workload, cluster = scenario.traffic, scenario.workload, scenario.cluster
     if traffic.users is not None:
         yield ("traffic", "users"), f"{traffic.users.count} users"
+    if target == "kube" and traffic.clients > 1:
+        yield ("traffic", "clients"), traffic.clients  # a cluster sees one address, this machine's
     if not traffic.keep_alive:
         yield ("traffic", "keep_alive"), False
     for path, behaviour in workload.paths.items():

@@ -40,6 +40,17 @@ def test_what_only_the_model_can_do_is_refused_on_kubernetes_too(tmp_path: Path)
         choose("kube", **NOTHING).refuse(load_scenario(directory))
 
 
+def test_many_client_addresses_are_only_on_this_machine(tmp_path: Path) -> None:
+    directory = shutil.copytree(QUICK, tmp_path / "quick")
+    text = (
+        (directory / "scenario.yaml").read_text().replace("  arrivals: poisson", "  arrivals: poisson\n  clients: 20")
+    )
+    (directory / "scenario.yaml").write_text(text)
+    choose("local", **NOTHING).refuse(load_scenario(directory))
+    with pytest.raises(ScenarioError, match="clients: 20: not on the kube target"):
+        choose("kube", **NOTHING).refuse(load_scenario(directory))
+
+
 def test_an_unknown_context_is_refused_before_anything_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", "/nowhere")
     with pytest.raises(ScenarioError, match="--context: "):

@@ -2,7 +2,7 @@ import pytest
 
 from balancer.kube.api import ApiError
 from matchday.errors import EnvironmentFailedError
-from matchday.targets.kube.timing import read_timing, refuse_without_metrics, seconds, timing_of
+from matchday.targets.kube.timing import read_timing, refuse_without_metrics, seconds, timing_of, with_window
 from scenarios.load import load_scenario
 from tests.matchday.targets.kube.api import Answers, Json, pod
 from tests.matchday.targets.kube.quick import QUICK
@@ -54,3 +54,12 @@ def test_an_autoscaler_on_cpu_needs_a_cluster_that_measures_it() -> None:
     with pytest.raises(EnvironmentFailedError, match="serves no CPU of pods"):
         refuse_without_metrics(Answers(), load_scenario(QUICK))
     refuse_without_metrics(Answers({"/apis/metrics.k8s.io/v1beta1/nodes": {}}), load_scenario(QUICK))
+
+
+@pytest.mark.parametrize(("window_s", "resolution_s"), [(14.5, 15.0), (18.0, 15.0), (40.0, 15.0), (8.0, 7.5)])
+def test_the_window_that_was_seen_becomes_a_whole_part_of_the_autoscalers_period(
+    window_s: float, resolution_s: float
+) -> None:
+    here = with_window(timing_of([], [], []).applied(load_scenario(QUICK)), window_s)
+    assert here.scenario.cluster.metrics_resolution == resolution_s
+    assert here.scenario.cluster.hpa_sync == 15.0
