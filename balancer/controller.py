@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from balancer.errors import ConfigurationRefusedError, RuntimeCommandError
 from balancer.haproxy.proxy import Proxy
@@ -21,7 +21,8 @@ Endpoints = Mapping[str, tuple[Endpoint, ...]]
 class SyncResult:
     """What one sync did. `reasons` say why there was a reload; `warnings` what of the manifests was refused.
 
-    `waiting` says that a server whose pod is gone still has requests: another sync is needed to delete it.
+    `waiting` says that a server whose pod is gone still has requests: another sync is needed to delete it. `refused` is
+    why HAProxy would not have what the manifests ask for: it goes on with the rules it had, and with the new endpoints.
     """
 
     commands: tuple[RuntimeCommand, ...] = ()
@@ -30,6 +31,7 @@ class SyncResult:
     warnings: tuple[Problem, ...] = ()
     took_s: float = 0.0
     waiting: bool = False
+    refused: str = ""
 
 
 class Controller:
@@ -50,6 +52,7 @@ class Controller:
         self._servers = Servers()
         self._unsaved = False
         self.manifests = manifests
+        self._served = self.frame
 
     @property
     def manifests(self) -> Manifests:
@@ -91,8 +94,15 @@ class Controller:
                 commands = tuple(command for command in step if command not in left)
                 waiting, self._unsaved = bool(left), self._unsaved or bool(step)
         if reasons:
-            self.current = self._accepted(self.proxy.reload, desired, endpoints)
+            try:
+                self.current = self._accepted(self.proxy.reload, desired, endpoints)
+            except ConfigurationRefusedError as error:
+                if self.frame is self._served:
+                    raise
+                self.frame = self._served
+                return replace(self.sync(endpoints, save=save), refused=str(error))
             self._unsaved = False
+        self._served = self.frame
         took_s = time.perf_counter() - began
         if save:
             self.save()

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
-from balancer.errors import ConfigurationRefusedError, HAProxyUnavailableError
+from balancer.errors import BalancerError, ConfigurationRefusedError, HAProxyUnavailableError
 from balancer.haproxy.binary import Binary
 from balancer.haproxy.blame import blamed
 from balancer.haproxy.certificates import certificate_files
@@ -82,9 +82,12 @@ class Proxy(ABC):
         self._write(self.rendered(config))
 
     def rendered(self, config: ProxyConfig) -> Mapping[str, str]:
-        """File name → content for this configuration."""
+        """File name → content for this configuration. ConfigurationRefusedError for what HAProxy has no words for."""
         process = Process(self.socket, _maxconn(), self.metrics_port)
-        files = self._renderer.render(config, process)
+        try:
+            files = self._renderer.render(config, process)
+        except BalancerError as error:
+            raise ConfigurationRefusedError(f"HAProxy has no words for this: {error}") from error
         return files if config.https_port is None else {**files, **certificate_files(config.certificates)}
 
     def _write(self, files: Mapping[str, str]) -> None:

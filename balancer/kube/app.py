@@ -30,6 +30,7 @@ _BETWEEN_RELOADS_S = 0.3
 _LOOK_AGAIN_S = 0.5
 _BACK_OFF_S = 0.1
 _STUCK_S = 60.0
+_REFUSED_AGAIN_S = 5.0
 
 
 Tell = Callable[[tuple[Refusal, ...], tuple[IngressState, ...]], None]
@@ -153,6 +154,7 @@ class Loop:
     def _first(self) -> None:
         """Everything was listed: take over a HAProxy that is there, or have one started."""
         self._read_rules()
+        self._heard.clear()
         desired = self._controller.desired(self._endpoints())
         self._controller.current = self._proxy.adopt(desired)
         found = self._controller.current is not None
@@ -194,6 +196,10 @@ class Loop:
             self._metrics.commanded(type(command).__name__, obeyed=True)
         if result.commands:
             log.info("told HAProxy", commands=[str(command) for command in result.commands[:20]], took_s=result.took_s)
+        if result.refused:
+            log.warning("HAProxy refused", why=result.refused, again_in_s=_REFUSED_AGAIN_S)
+            self._reloaded = time.monotonic() + _REFUSED_AGAIN_S
+            self._cluster.rules_changed = True
         if result.reloads:
             self._reloaded = time.monotonic()
             self._metrics.reloaded(result.reasons)

@@ -31,7 +31,7 @@ class Recorder:
         self.refuse = self.dead = False
         self.written: ProxyConfig | None = None
         self.busy = "0"
-        self.refused_snippets = False
+        self.refused_snippets = self.refuse_all = False
         self.refused_backends: frozenset[str] = frozenset()
 
     @property
@@ -45,12 +45,15 @@ class Recorder:
 
     def _judge(self, config: ProxyConfig) -> None:
         """What `haproxy -c` would say."""
+        if self.refuse_all:
+            raise ConfigurationRefusedError("HAProxy refuses")
         for backend in config.backends:
             asked = backend.name in self.refused_backends and not backend.settings.allow
             if asked or (self.refused_snippets and backend.settings.snippet):
                 raise ConfigurationRefusedError("HAProxy refuses: unknown action", frozenset({backend.name}))
 
     def reload(self, config: ProxyConfig) -> None:
+        self._judge(config)
         self.told.append("reload")
         self.written = config
 
@@ -194,3 +197,18 @@ def test_a_backend_refused_without_a_snippet_lets_nobody_in() -> None:
     controller.sync({})
     assert controller.current is not None
     assert controller.current.backend(BACKEND).settings.allow == ("255.255.255.255/32",)
+
+
+def test_rules_that_haproxy_refuses_leave_the_old_ones_and_the_new_endpoints() -> None:
+    controller, recorder = started()
+    controller.manifests = replace(MANIFESTS, ingresses=())
+    recorder.refuse_all = True
+    result = controller.sync({BACKEND: (ONE, TWO)})
+    assert "refuses" in result.refused
+    assert [str(command) for command in result.commands] == [
+        f"add {BACKEND}/two at 127.0.0.2:8080",
+        f"enable {BACKEND}/two",
+    ]
+    recorder.refuse_all = False
+    controller.manifests = replace(MANIFESTS, ingresses=())
+    assert controller.sync({}).reasons == (f"backend {BACKEND} is gone",)
