@@ -64,9 +64,11 @@ class Controller:
         self._manifests = manifests
         self.frame = self._frames.frame(manifests)
 
-    def desired(self, endpoints: Endpoints) -> ProxyConfig:
-        """What manifests and endpoints ask for."""
-        return self._servers.config(self.frame.config, endpoints, proxies=self.proxies, current=self.current)
+    def take_over(self, adopt: Callable[[ProxyConfig], ProxyConfig | None], endpoints: Endpoints) -> bool:
+        """Begin with what a HAProxy that is there serves, as `adopt` finds it for what is wished for; whether it could."""
+        self._servers = Servers()  # ids are those that it gave
+        self.current = adopt(Servers().config(self.frame.config, endpoints, proxies=self.proxies))
+        return self.current is not None
 
     def sync(self, endpoints: Endpoints, *, save: bool = True) -> SyncResult:
         """Bring HAProxy to what manifests and endpoints ask for, starting it if it never ran.
@@ -76,7 +78,7 @@ class Controller:
         HAProxyUnavailableError when HAProxy is not there.
         """
         began = time.perf_counter()
-        desired = self.desired(endpoints)
+        desired = self._desired(endpoints)
         commands: tuple[RuntimeCommand, ...] = ()
         reasons: tuple[str, ...] = ()
         waiting = False
@@ -121,9 +123,12 @@ class Controller:
                 if not milder or not all(milder):
                     raise
                 self.manifests = self._manifests
-                desired = self.desired(endpoints)
+                desired = self._desired(endpoints)
             else:
                 return desired
+
+    def _desired(self, endpoints: Endpoints) -> ProxyConfig:
+        return self._servers.config(self.frame.config, endpoints, proxies=self.proxies, current=self.current)
 
     def save(self) -> None:
         """Bring the files in line with what HAProxy was told since they were written."""

@@ -13,7 +13,7 @@ from threading import Event, Thread
 
 import structlog
 
-from balancer.controller import Controller, SyncResult
+from balancer.controller import Controller, Endpoints, SyncResult
 from balancer.errors import BalancerError, HAProxyUnavailableError
 from balancer.haproxy.supervised import SupervisedProxy
 from balancer.kube.cluster import Cluster, IngressState, Refusal
@@ -155,9 +155,7 @@ class Loop:
         """Everything was listed: take over a HAProxy that is there, or have one started."""
         self._read_rules()
         self._heard.clear()
-        desired = self._controller.desired(self._endpoints())
-        self._controller.current = self._proxy.adopt(desired)
-        found = self._controller.current is not None
+        found = self._controller.take_over(self._proxy.adopt, self._endpoints())
         self._sync()
         self._pid = self._proxy.worker_pid()
         self.synced.set()
@@ -168,8 +166,8 @@ class Loop:
         manifests, self._problems = self._cluster.manifests()
         self._controller.manifests = manifests
 
-    def _endpoints(self) -> dict[str, tuple]:  # type: ignore[type-arg]
-        return dict(self._cluster.endpoints(b.name for b in self._controller.frame.config.backends))
+    def _endpoints(self) -> Endpoints:
+        return self._cluster.endpoints(backend.name for backend in self._controller.frame.config.backends)
 
     def _sync(self) -> None:
         heard, self._heard = self._heard, []
@@ -223,12 +221,12 @@ class Loop:
         """HAProxy is another process than the one we knew: it serves what its files said."""
         try:
             self._proxy.wait_until_it_answers()
-            self._controller.current = self._proxy.adopt(self._controller.desired(self._endpoints()))
+            found = self._controller.take_over(self._proxy.adopt, self._endpoints())
             self._pid = self._proxy.worker_pid()
         except HAProxyUnavailableError:
             return
         self._away = False
-        log.warning("HAProxy was started anew", adopted=self._controller.current is not None)
+        log.warning("HAProxy was started anew", took_over=found)
         self._cluster.endpoints_changed = True
 
 
