@@ -13,6 +13,7 @@ from balancer.errors import BalancerError
 from balancer.guard import guarded
 from balancer.haproxy.binary import find_binary
 from balancer.haproxy.supervisor import Supervisor, serve_health
+from balancer.kube.reference import CONTROLLER
 
 _READY_PORT = 8405
 
@@ -47,8 +48,11 @@ def _parser() -> argparse.ArgumentParser:
     controller.add_argument("--https-port", type=int, default=8443)
     controller.add_argument("--exporter-port", type=int, default=8404, help="of HAProxy's own metrics")
     controller.add_argument("--status-port", type=int, default=8406, help="of /readyz, /healthz, /metrics and /load")
-    controller.add_argument("--metrics-api-port", type=int, default=8407, help="of external.metrics.k8s.io")
+    controller.add_argument("--metrics-api-port", type=int, default=8407, help="of external.metrics.k8s.io; 0 for none")
     controller.add_argument("--ingress-class", default="matchday", help="as old Ingresses name it in an annotation")
+    controller.add_argument(
+        "--controller-name", default=CONTROLLER, help="which IngressClasses are ours: those with this spec.controller"
+    )
     controller.add_argument("--service", default="matchday-balancer", help="our own Service, in our own namespace")
     controller.add_argument(
         "--publish-address", action="append", default=[], help="for status.loadBalancer; repeat for several"
@@ -95,6 +99,7 @@ def _run_controller(arguments: argparse.Namespace) -> int:
         status_port=arguments.status_port,
         metrics_api_port=arguments.metrics_api_port,
         ingress_class=arguments.ingress_class,
+        controller_name=arguments.controller_name,
         namespace=os.environ.get("POD_NAMESPACE", "matchday"),
         pod=os.environ.get("POD_NAME", "matchday-balancer"),
         pod_ip=os.environ.get("POD_IP", ""),

@@ -13,7 +13,7 @@ from itertools import count
 from balancer.kube import endpoint_slices
 from balancer.kube.api import Json
 from balancer.kube.endpoint_slices import Slice
-from balancer.kube.reference import ObjectRef
+from balancer.kube.reference import CONTROLLER, ObjectRef
 from balancer.kube.tls_secrets import TlsSecret, read_tls_secret
 from balancer.kube.watch import Change, Changed, Kind, Listed, Reachable
 from balancer.policy import credentials
@@ -22,7 +22,6 @@ from balancer.policy.desired import resolve
 from balancer.policy.manifests import read_manifests
 from balancer.policy.objects import BackendRef, Endpoint, Ingress, Manifests, Problem
 
-CONTROLLER = "matchday/ingress"
 _DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 _OLD_CLASS = "kubernetes.io/ingress.class"
 _TLS_NEEDED = "the name of a Secret of type kubernetes.io/tls in the same namespace"
@@ -59,13 +58,23 @@ class IngressState:
 
 
 class Cluster:
-    """All we know. `ingress_class` is the name of the IngressClass that old Ingresses name in an annotation.
+    """All we know. `controller` is who serves our IngressClasses, `ingress_class` the name that old Ingresses give.
 
     `rules_changed` and `endpoints_changed` are set by changes that matter, and taken back by who asks.
     """
 
-    def __init__(self, kinds: Iterable[Kind], ingress_class: str, default_certificate: Certificate | None) -> None:
-        self._ingress_class, self._default_certificate = ingress_class, default_certificate
+    def __init__(
+        self,
+        kinds: Iterable[Kind],
+        ingress_class: str,
+        default_certificate: Certificate | None,
+        controller: str = CONTROLLER,
+    ) -> None:
+        self._ingress_class, self._default_certificate, self._controller = (
+            ingress_class,
+            default_certificate,
+            controller,
+        )
         self._waiting = {kind.name for kind in kinds}
         self._numbers = count()
         self._known: dict[str, dict[Name, Known]] = {name: {} for name in ("Ingress", "Service", "ConfigMap")}
@@ -243,10 +252,13 @@ class Cluster:
         ingress = known.value.ingresses[0]
         if ingress.ingress_class is not None:
             found = self._classes.get(ingress.ingress_class)
-            return found is not None and _is_our_class(found)
+            return found is not None and self._is_our_class(found)
         if _OLD_CLASS in ingress.annotations:
             return ingress.annotations[_OLD_CLASS] == self._ingress_class
-        return any(_is_our_class(found) and _is_default(found) for found in self._classes.values())
+        return any(self._is_our_class(found) and _is_default(found) for found in self._classes.values())
+
+    def _is_our_class(self, found: Json) -> bool:
+        return bool((found.get("spec") or {}).get("controller") == self._controller)
 
     def _certificates(self, ingresses: Iterable[Ingress]) -> tuple[tuple[Certificate, ...], list[Problem]]:
         """Certificates with the hosts they are for; of two for a host the older Ingress's is shown."""
@@ -295,10 +307,6 @@ class Cluster:
 
 def _name(found: Json) -> Name:
     return found["metadata"].get("namespace", ""), found["metadata"]["name"]
-
-
-def _is_our_class(found: Json) -> bool:
-    return bool((found.get("spec") or {}).get("controller") == CONTROLLER)
 
 
 def _is_default(found: Json) -> bool:

@@ -16,10 +16,9 @@ import structlog
 
 from balancer.kube.api import MERGE_PATCH, ApiError, ApiUnavailableError, Json, ReadsAndWrites
 from balancer.kube.cluster import Refusal
-from balancer.kube.reference import ObjectRef
+from balancer.kube.reference import CONTROLLER, ObjectRef
 from balancer.policy.objects import Problem
 
-CONTROLLER = "matchday/ingress"
 REASON = "Refused"
 _log = structlog.get_logger()
 # Source: Kubernetes 1.34, pkg/apis/core/validation/events.go: NoteLengthLimit

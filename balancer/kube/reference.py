@@ -1,8 +1,11 @@
-"""Which object of a cluster is meant."""
+"""Which object of a cluster is meant, and who we are to it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+# Who serves an IngressClass of ours, and writes Events, unless the administrator says another name.
+CONTROLLER = "matchday/ingress"
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,10 @@ _PATIENCE_S = 5.0
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line and the pod's environment say. Ports on every address; `context` None in a cluster."""
+    """What the command line and the pod's environment say.
+
+    Ports on every address; `metrics_api_port` 0 serves no external metrics; `context` None in a cluster.
+    """
 
     directory: Path
     http_port: int
@@ -47,6 +50,7 @@ class Settings:
     status_port: int
     metrics_api_port: int
     ingress_class: str
+    controller_name: str
     namespace: str
     pod: str
     pod_ip: str
@@ -75,7 +79,7 @@ def run(settings: Settings) -> int:
     api = connect(settings.context)
     own = (settings.namespace, settings.service)
     watched = kinds.watched(settings.namespace, CONFIG_MAP)
-    cluster = Cluster(watched, settings.ingress_class, self_signed(settings.directory))
+    cluster = Cluster(watched, settings.ingress_class, self_signed(settings.directory), settings.controller_name)
     proxy = SupervisedProxy(
         find_binary(),
         settings.directory,
@@ -134,10 +138,9 @@ def run(settings: Settings) -> int:
     ended = Event()
     start_watches(api, watched, loop, ended)
     Thread(target=look, name="load", daemon=True).start()
-    helpers = [
-        Thread(target=duties.run, args=(stop,), name="duties", daemon=True),
-        Thread(target=metrics_api.run, args=(stop,), name="metrics API", daemon=True),
-    ]
+    helpers = [Thread(target=duties.run, args=(stop,), name="duties", daemon=True)]
+    if settings.metrics_api_port:
+        helpers.append(Thread(target=metrics_api.run, args=(stop,), name="metrics API", daemon=True))
     for helper in helpers:
         helper.start()
     try:

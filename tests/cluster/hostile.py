@@ -113,7 +113,10 @@ def _secrets(namespace: str) -> tuple[Hostile, ...]:
         host = f"{name}.{namespace}.test"
         secrets = [certificates.secret(name, texts, kind="Opaque")] if texts else []
         tls = [{"hosts": [host], "secretName": name}]
-        made.append(Hostile(name, (*secrets, objects.ingress(name, {host: [objects.path(GOOD)]}, tls=tls)), host))
+        service = objects.service(name, selector={"app": GOOD})
+        made.append(
+            Hostile(name, (*secrets, service, objects.ingress(name, {host: [objects.path(name)]}, tls=tls)), host)
+        )
     return tuple(made)
 
 

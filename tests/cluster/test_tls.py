@@ -106,6 +106,13 @@ def test_a_missing_secret_is_used_once_it_is_there(app: App) -> None:
     until(lambda: presented(app, host) == serial, "the certificate that came late", 20.0)
 
 
+def test_tls_of_one_ingress_does_not_redirect_the_hosts_of_another(app: App) -> None:
+    secure(app, "redirects", "redirects.tls.test")
+    redirects = App(app.cluster, app.namespace, "redirects.tls.test")
+    until(lambda: redirects.ask().status == 302, "a host with TLS is sent to https", 20.0)
+    assert app.ask().status == 200
+
+
 def test_no_key_is_in_the_logs(app: App) -> None:
     secure(app, "quiet", "quiet.tls.test")
     until(lambda: presented(app, "quiet.tls.test"), "a certificate", 20.0)

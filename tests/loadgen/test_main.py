@@ -9,8 +9,11 @@ import pytest
 
 
 def run(directory: Path, target: str, *words: str) -> "subprocess.CompletedProcess[str]":
+    """What it writes goes beside the scenario, which is a directory of the test's own."""
+    missing = str(directory.parent / "none")
     command = [sys.executable, "-m", "loadgen", "run", "--scenario", str(directory), "--seed", "1", "--target", target]
-    command += ["--schedule", "none.npz", "--epoch", "0", "--records", "none.csv", "--stats", "none.json", *words]
+    command += ["--schedule", f"{missing}.npz", "--records", f"{missing}.csv", "--stats", f"{missing}.json"]
+    command += ["--epoch", "0", *words]
     root = Path(__file__).parent.parent.parent
     return subprocess.run(command, check=False, capture_output=True, text=True, cwd=root)
 

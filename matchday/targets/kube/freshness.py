@@ -1,12 +1,14 @@
 """How old the CPU figures are that the cluster's autoscaler decides on, and over how long they are averaged.
 
 Between a pod's work and the autoscaler stand the kubelet's own readings and metrics-server's. The model has the second
-alone, read the moment before a sync; so the age that is seen here is added to what a decision takes.
+alone, read the moment before a sync: what it decides at one sync, the cluster decides at the first whose figures are as
+recent. So many periods are added to what a decision takes.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import statistics
 import time
 from collections.abc import Iterable, Mapping
@@ -52,9 +54,10 @@ class Freshness:
         """The usual window; None when nothing was heard."""
         return statistics.median(self._windows_s) if self._windows_s else None
 
-    def added_to(self, lags_s: Iterable[float]) -> tuple[float, ...]:
-        """Each lag with the ages of the figures in equal shares; as it is when none was heard."""
+    def added_to(self, lags_s: Iterable[float], sync_s: float) -> tuple[float, ...]:
+        """Each lag with the periods of `sync_s` that figures are late by, in equal shares; as it is if none was heard."""
         if len(self._ages_s) < 2:
             return tuple(lags_s)
         ages_s = statistics.quantiles(self._ages_s, n=_SHARES)
-        return tuple(lag_s + age_s for lag_s in lags_s for age_s in ages_s)
+        late_s = [sync_s * math.ceil(age_s / sync_s) for age_s in ages_s]
+        return tuple(lag_s + each_s for lag_s in lags_s for each_s in late_s)

@@ -35,6 +35,8 @@ from scenarios.yaml_marks import read_documents
 
 _START_ROUNDS, _EXTRA_PODS = 2, 4
 _START_UP_LIMIT_S, _AWAY_LIMIT_S = 120.0, 45.0
+# A watch that was quiet is taken up again without anybody noticing.
+_NOTICED_S = 2.0
 _POLL_S, _ROUTE_POLL_S = 0.05, 0.2
 _QUIET_S, _SETTLE_LIMIT_S = 1.0, 6.0
 
@@ -88,7 +90,8 @@ class KubeTarget:
             self.run.event("kubernetes", f"no word of {name}s: {heard.why}")
         elif name in self._away_since:
             gone_s = now - self._away_since.pop(name)
-            self._surprises.append(f"the API server told nothing of {name}s for {gone_s:.1f} s")
+            if gone_s >= _NOTICED_S:
+                self._surprises.append(f"the API server told nothing of {name}s for {gone_s:.1f} s")
 
     def note_replicas(self) -> None:
         """Append (monotonic, desired, ready, in rotation) when a count changed."""
@@ -174,8 +177,8 @@ class KubeTarget:
 
     def starts(self) -> Starts:
         """Of the pods that were ordered one by one; what a decision takes has the age of its figures in it."""
-        found = learnt(self._pods.starts)
-        return dataclasses.replace(found, decision_lag_s=self.fresh.added_to(found.decision_lag_s))
+        found, sync_s = learnt(self._pods.starts), self.loaded.scenario.cluster.hpa_sync
+        return dataclasses.replace(found, decision_lag_s=self.fresh.added_to(found.decision_lag_s, sync_s))
 
     def pod_count(self) -> int:
         """Pods there are, those on their way out included."""

@@ -38,7 +38,10 @@ class Timing:
                 "start_delay": 0.0,
             }
         )
-        return dataclasses.replace(loaded, scenario=loaded.scenario.model_copy(update={"cluster": cluster}))
+        # the generator's many connections are spread over the proxies, whichever client they stand for
+        traffic = loaded.scenario.traffic.model_copy(update={"keep_alive": self.proxies == 1})
+        both = {"cluster": cluster, "traffic": traffic}
+        return dataclasses.replace(loaded, scenario=loaded.scenario.model_copy(update=both))
 
 
 def with_window(loaded: LoadedScenario, window_s: float) -> LoadedScenario:

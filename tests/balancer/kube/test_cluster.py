@@ -228,3 +228,12 @@ def test_who_is_not_reached_is_known_until_he_is_again() -> None:
     assert told.cluster.unreachable == {"Service": "connection refused"}
     told.cluster.apply(Reachable(kinds.SERVICE, yes=True))
     assert told.cluster.unreachable == {}
+
+
+def test_two_releases_serve_classes_of_their_own() -> None:
+    cluster = Cluster(kinds.watched("matchday", "matchday"), "matchday", None, "matchday/second")
+    classes = (ingress_class("ours"), ingress_class("second", "matchday/second"))
+    cluster.apply(Listed(kinds.INGRESS_CLASS, classes, 0.0))
+    second = ingress("b", metadata=meta("b"), ingressClassName="second")
+    cluster.apply(Listed(kinds.INGRESS, (ingress("a"), second), 0.0))
+    assert [known.ref.name for known in cluster.ours()] == ["b"]

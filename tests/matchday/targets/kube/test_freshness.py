@@ -19,20 +19,20 @@ def test_the_usual_window_is_the_median() -> None:
     assert fresh.window_s == 15.0
 
 
-def test_a_decision_takes_as_much_longer_as_its_figures_are_old() -> None:
+def test_a_decision_waits_for_the_first_sync_whose_figures_are_as_recent() -> None:
     fresh = Freshness(Answers(), "n")
     for age_s in range(10, 31):
         fresh.hear(metrics("15s"), START_S + age_s)
-    lags_s = fresh.added_to([1.0, 2.0])
+    lags_s = fresh.added_to([1.0, 2.0], 15.0)
     assert len(lags_s) == 18
-    assert sum(lags_s) / len(lags_s) == pytest.approx(21.5, abs=0.1)
-    assert (min(lags_s), max(lags_s)) == pytest.approx((12.2, 30.8), abs=0.5)
+    assert sorted(set(lags_s)) == [16.0, 17.0, 31.0, 32.0]
+    assert lags_s.count(16.0) == 2  # ages of 10 to 15 s among those of 10 to 30 s
 
 
 def test_where_nothing_was_heard_lags_are_as_they_are() -> None:
     fresh = Freshness(Answers(), "n")
     assert fresh.window_s is None
-    assert fresh.added_to([0.5]) == (0.5,)
+    assert fresh.added_to([0.5], 15.0) == (0.5,)
 
 
 def test_it_asks_until_it_is_told_to_stop_and_bears_a_cluster_without_metrics() -> None:

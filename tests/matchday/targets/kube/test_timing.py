@@ -47,7 +47,16 @@ def test_the_prediction_is_made_with_the_clusters_timing_of_the_same_scenario() 
     here = timing_of([], [], [pod("a", ready=True), pod("b", ready=True)]).applied(loaded)
     assert (here.scenario.cluster.hpa_sync, here.scenario.cluster.proxies) == (15.0, 2)
     assert here.sha256 == loaded.sha256
-    assert here.scenario.traffic == loaded.scenario.traffic
+    assert here.scenario.traffic.phases == loaded.scenario.traffic.phases
+
+
+def test_with_several_proxies_each_request_of_the_model_draws_its_own() -> None:
+    assert (
+        not timing_of([], [], [pod("a", ready=True), pod("b", ready=True)])
+        .applied(load_scenario(QUICK))
+        .scenario.traffic.keep_alive
+    )
+    assert timing_of([], [], [pod("a", ready=True)]).applied(load_scenario(QUICK)).scenario.traffic.keep_alive
 
 
 def test_an_autoscaler_on_cpu_needs_a_cluster_that_measures_it() -> None:
