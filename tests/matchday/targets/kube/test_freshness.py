@@ -1,7 +1,5 @@
 import asyncio
 
-import pytest
-
 from matchday.targets.kube.freshness import Freshness
 from tests.matchday.targets.kube.api import Answers, Json
 
