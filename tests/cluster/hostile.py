@@ -12,8 +12,8 @@ INJECTED = "\n  http-request deny deny_status 418\nbackend injected\n  mode http
 ANNOTATIONS = {
     # name of the object: annotation, value
     "rewrite-injects": ("path-rewrite", f"/x{INJECTED}"),
-    "request-header-crlf": ("request-set-header", "X-Evil one\r\n  http-request deny deny_status 418"),
-    "response-header-crlf": ("response-set-header", f"X-Evil one{INJECTED}"),
+    "request-header-crlf": ("request-set-header", "X-Evil: one\r\nSet-Cookie: a=b"),
+    "response-header-crlf": ("response-set-header", f"X-Evil: one{INJECTED}"),
     "header-without-value": ("request-set-header", "OnlyAName"),
     "header-name-broken": ("request-set-header", "X:Bad@Name{}\x01 value"),
     "allow-list-nonsense": ("allow-list", "not-a-cidr, 999.1.2.3/99"),
@@ -41,14 +41,17 @@ ANNOTATIONS = {
 
 @dataclass(frozen=True)
 class Hostile:
-    """What is given to the cluster, and the object that gets the Event (any kind, of this name).
+    """What is given to the cluster.
 
-    `served`: the host of it that is served all the same, since only what is wrong is lost.
+    `served` is the host of it that is served all the same, since only what is wrong is lost; `status` what it answers.
+    `told` is the name of the object that gets the Event.
     """
 
     name: str
     made: tuple[Json, ...]
     served: str = ""
+    status: int = 200
+    told: str = ""
 
 
 def all_of_them(namespace: str, other_namespace: str) -> tuple[Hostile, ...]:
@@ -66,13 +69,16 @@ def _annotated(name: str, annotation: str, value: str, namespace: str) -> Hostil
     host = f"{name}.{namespace}.test"
     service = objects.service(name, selector={"app": GOOD})
     made = objects.ingress(name, {host: [objects.path(name)]}, annotations={f"haproxy.org/{annotation}": value})
-    return Hostile(name, (service, made), served=host)
+    # who may come in is not known: nobody may
+    return Hostile(name, (service, made), served=host, status=403 if annotation == "allow-list" else 200, told=name)
 
 
-def _broken(name: str, namespace: str, path: Json, *more: Json) -> Hostile:
+def _broken(name: str, namespace: str, path: Json, *more: Json, told: str = "") -> Hostile:
     """One path is wrong, the other is not."""
     host = f"{name}.{namespace}.test"
-    return Hostile(name, (*more, objects.ingress(name, {host: [path, objects.path(GOOD)]})), served=host)
+    return Hostile(
+        name, (*more, objects.ingress(name, {host: [path, objects.path(GOOD)]})), served=host, told=told or name
+    )
 
 
 def _services(namespace: str) -> tuple[Hostile, ...]:
@@ -89,7 +95,7 @@ def _services(namespace: str) -> tuple[Hostile, ...]:
         _broken("service-without-ports", namespace, objects.path("portless", "/bad"), portless),
         _broken("service-port-missing", namespace, objects.path(GOOD, "/bad", port=4711)),
         _broken("service-port-name-missing", namespace, objects.path(GOOD, "/bad", port="nobody")),
-        _broken("service-external", namespace, objects.path("external", "/bad"), external),
+        _broken("service-external", namespace, objects.path("external", "/bad"), external, told="external"),
         _broken(
             "backend-of-a-resource",
             namespace,
@@ -115,7 +121,7 @@ def _secrets(namespace: str) -> tuple[Hostile, ...]:
         tls = [{"hosts": [host], "secretName": name}]
         service = objects.service(name, selector={"app": GOOD})
         made.append(
-            Hostile(name, (*secrets, service, objects.ingress(name, {host: [objects.path(name)]}, tls=tls)), host)
+            Hostile(name, (*secrets, service, objects.ingress(name, {host: [objects.path(name)]}, tls=tls)), told=name)
         )
     return tuple(made)
 
@@ -129,5 +135,9 @@ def _rules(namespace: str, other_namespace: str) -> tuple[Hostile, ...]:
             objects.path(GOOD, "/a b\n  http-request deny\n", "ImplementationSpecific"),
         ),
         _broken("path-with-quotes", namespace, objects.path(GOOD, "/\"'\\ #{}%[src]\t", "ImplementationSpecific")),
-        Hostile("host-claimed-twice", (objects.ingress("host-claimed-twice", {claimed: [objects.path(GOOD)]}),)),
+        Hostile(
+            "host-claimed-twice",
+            (objects.ingress("host-claimed-twice", {claimed: [objects.path(GOOD)]}),),
+            told="host-claimed-twice",
+        ),
     )
