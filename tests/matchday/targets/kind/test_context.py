@@ -19,3 +19,9 @@ def test_without_any_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(context, "contexts", tuple)
     with pytest.raises(ScenarioError, match="the kubeconfig has no context"):
         context.known_context("c")
+
+
+def test_a_kubeconfig_that_is_being_written_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = iter([(), (), ("a",)])
+    monkeypatch.setattr(context, "contexts", lambda: next(found))
+    assert context.known_context("a") == "a"
