@@ -12,6 +12,7 @@ from balancer.haproxy.text import (
     address,
     header_format,
     literal_format,
+    map_word,
     milliseconds,
     name,
     port,
@@ -22,7 +23,7 @@ from balancer.haproxy.text import (
 from balancer.policy.config import Backend, BackendSettings, Balance, BasicAuth, Cors, HttpsRedirect, Redirect
 
 # HAProxy takes at most 64 words a line. Source: HAProxy 2.8, defaults.h, MAX_LINE_ARGS.
-_NETWORKS_A_LINE = 32
+_VALUES_A_LINE = 32
 _HASHED = {"source", "uri", "hdr", "url_param"}
 _REFUSED = "{ var(txn.refused) -m found }"
 
@@ -43,7 +44,7 @@ def backend_lines(backend: Backend, *, https: bool) -> Iterator[str]:
         asks = "METH_OPTIONS { req.hdr(access-control-request-method) -m found }"
         yield f"    http-request return status 204 if origin_allowed {asks}"
     if https and settings.https_redirect.enabled:
-        yield _https_redirect(settings.https_redirect)
+        yield from _https_redirect(settings.https_redirect)
     if settings.auth.enabled:
         realm = quoted(settings.auth.realm)
         yield f"    http-request auth realm {realm} unless {{ http_auth({name(backend.name)}) }}"
@@ -160,14 +161,22 @@ def _refusals(settings: BackendSettings) -> Iterator[str]:
 
 
 def _networks(acl: str, networks: Sequence[str]) -> Iterator[str]:
-    for start in range(0, len(networks), _NETWORKS_A_LINE):
-        yield f"    acl {acl} src {' '.join(map(quoted, networks[start : start + _NETWORKS_A_LINE]))}"
+    for start in range(0, len(networks), _VALUES_A_LINE):
+        yield f"    acl {acl} src {' '.join(map(quoted, networks[start : start + _VALUES_A_LINE]))}"
 
 
-def _https_redirect(redirect: HttpsRedirect) -> str:
+def _https_redirect(redirect: HttpsRedirect) -> Iterator[str]:
     where = "" if redirect.port == 443 else f":{port(redirect.port)}"
     location = quoted(f"https://%[req.hdr(host),host_only]{where}%[pathq]")
-    return f"    http-request redirect location {location} code {redirect.code} unless {{ ssl_fc }}"
+    for variable, hosts in (
+        ("host", [host for host in redirect.hosts if not host.startswith("*")]),
+        ("wildcard", [host for host in redirect.hosts if host.startswith("*")]),
+    ):
+        for start in range(0, len(hosts), _VALUES_A_LINE):
+            words = " ".join(quoted(map_word(host)) for host in hosts[start : start + _VALUES_A_LINE])
+            yield f"    acl has_certificate var(txn.{variable}) -m str -i -- {words}"
+    whom = "if has_certificate !{ ssl_fc }" if redirect.hosts else "unless { ssl_fc }"
+    yield f"    http-request redirect location {location} code {redirect.code} {whom}"
 
 
 def _redirect(redirect: Redirect) -> str:

@@ -18,7 +18,7 @@ from balancer.kube.tls_secrets import TlsSecret, read_tls_secret
 from balancer.kube.watch import Change, Changed, Kind, Listed, Reachable
 from balancer.policy import credentials
 from balancer.policy.config import Certificate, User
-from balancer.policy.desired import resolve
+from balancer.policy.desired import certificate_name, resolve
 from balancer.policy.manifests import read_manifests
 from balancer.policy.objects import BackendRef, Endpoint, Ingress, Manifests, Problem
 
@@ -284,7 +284,7 @@ class Cluster:
         for (namespace, secret_name), hosts in hosts_of.items():
             pem = self._secrets[namespace, secret_name].pem
             if hosts and pem is not None:
-                certificates.append(Certificate(f"{namespace}_{secret_name}.pem", tuple(hosts), pem))
+                certificates.append(Certificate(certificate_name(namespace, secret_name), tuple(hosts), pem))
         return tuple(certificates), problems
 
     def _of_services(self, manifests: Manifests) -> Iterator[Problem]:

@@ -94,12 +94,13 @@ _HASHED = {"source", "uri", "hdr", "url_param"}
 
 
 def settings_from(
-    layers: Sequence[Layer], *, allow_snippets: bool = False, tls: bool = False
+    layers: Sequence[Layer], *, allow_snippets: bool = False, tls: tuple[str, ...] = ()
 ) -> tuple[BackendSettings, tuple[Problem, ...]]:
     """Settings of one backend; `layers` from weakest to strongest (ConfigMap, Ingress, Service).
 
     A value that cannot be read leaves the place to the next weaker layer's. Foreign annotations are passed over.
-    `allow_snippets` is the administrator's word; with `tls` plain requests go to https unless an annotation says no.
+    `allow_snippets` is the administrator's word; plain requests for the hosts of `tls` go to https unless an annotation
+    says something else.
     """
     problems = [problem for layer in layers for problem in _unknown(layer)]
     settings = BackendSettings()
@@ -116,7 +117,7 @@ def settings_from(
     return _settled(settings, tls), tuple(problems)
 
 
-def _settled(settings: BackendSettings, tls: bool) -> BackendSettings:
+def _settled(settings: BackendSettings, tls: tuple[str, ...]) -> BackendSettings:
     """What has no effect without another word is taken back; what nobody said follows from `tls`."""
     if settings.pod_minconn and not (settings.fullconn and settings.pod_maxconn):
         settings = replace(settings, pod_minconn=0)  # HAProxy would make up a fullconn of its own
@@ -125,7 +126,7 @@ def _settled(settings: BackendSettings, tls: bool) -> BackendSettings:
     if not settings.cors.enabled:
         settings = replace(settings, cors=Cors())
     if tls and settings.https_redirect.enabled is None:
-        settings = replace(settings, https_redirect=replace(settings.https_redirect, enabled=True))
+        settings = replace(settings, https_redirect=replace(settings.https_redirect, enabled=True, hosts=tls))
     return settings
 
 

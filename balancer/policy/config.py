@@ -105,11 +105,15 @@ class Redirect:
 
 @dataclass(frozen=True)
 class HttpsRedirect:
-    """A plain request is sent to https; `port` as clients see it, `enabled` None where nobody said."""
+    """A plain request is sent to https; `port` as clients see it, `enabled` None where nobody said.
+
+    `hosts` are those it is for, since they have a certificate; empty means every host.
+    """
 
     enabled: bool | None = None
     code: int = 302
     port: int = 443
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import is_
 
@@ -54,6 +54,7 @@ class _Made:
 
     use: _Use
     defaults: Sequence[Layer]
+    tls: tuple[str, ...]
     backend: Backend
     problems: tuple[Problem, ...]
 
@@ -82,11 +83,13 @@ class Frames:
         for_all, problems = self._for_all
         warnings = dict.fromkeys((*manifests.warnings, *problems))
         made: dict[str, _Made] = {}
+        listed = {certificate.name for certificate in manifests.certificates}
         for name, use in _uses(manifests).items():
             last = self._made.get(name)
-            if last is None or not last.use.same(use) or last.defaults is not self._defaults:
-                settings, problems = self._of_backend(use)
-                last = _Made(use, self._defaults, Backend(name, settings), problems)
+            tls = _hosts_with_certificate(use, listed)
+            if last is None or not last.use.same(use) or last.defaults is not self._defaults or last.tls != tls:
+                settings, problems = self._of_backend(use, tls)
+                last = _Made(use, self._defaults, tls, Backend(name, settings), problems)
             made[name] = last = self._milder(last)
             warnings |= dict.fromkeys(last.problems)
         self._made = made
@@ -136,12 +139,11 @@ class Frames:
             self._defaults = [Layer(entry.document, ("data",), entry.data, bare=True) for entry in maps]
             self._for_all = self._settings(self._defaults)
 
-    def _of_backend(self, use: _Use) -> tuple[BackendSettings, tuple[Problem, ...]]:
+    def _of_backend(self, use: _Use, tls: tuple[str, ...]) -> tuple[BackendSettings, tuple[Problem, ...]]:
         """Settings of a backend; where two Ingresses name it, both are heard, and the first read wins."""
         place = ("metadata", "annotations")
         ingresses = [Layer(ingress.document, place, ingress.annotations) for ingress in use.ingresses]
         service = Layer(use.service.document, place, use.service.annotations)
-        tls = self._empty.https_port is not None and any(ingress.tls for ingress in use.ingresses)
         settings, problems = self._settings([*self._defaults, *reversed(ingresses), service], tls=tls)
         if settings.auth.secret:
             name, _, inner = settings.auth.secret.rpartition("/")
@@ -154,7 +156,9 @@ class Frames:
                 problems = (*problems, Problem(where, (*place, "auth-secret"), settings.auth.secret, allowed))
         return settings, (*problems, *_disagreements(use, ingresses))
 
-    def _settings(self, layers: Sequence[Layer], *, tls: bool = False) -> tuple[BackendSettings, tuple[Problem, ...]]:
+    def _settings(
+        self, layers: Sequence[Layer], *, tls: tuple[str, ...] = ()
+    ) -> tuple[BackendSettings, tuple[Problem, ...]]:
         return settings_from(layers, allow_snippets=self._allow_snippets, tls=tls)
 
 
@@ -254,6 +258,21 @@ def _default_backend(manifests: Manifests) -> str | None:
         if found is not None:
             return backend_name(*found)
     return None
+
+
+def _hosts_with_certificate(use: _Use, certificates: Collection[str]) -> tuple[str, ...]:
+    """The hosts for which an Ingress of this backend has brought a certificate that is there."""
+    found: dict[str, None] = {}
+    for ingress in use.ingresses:
+        for entry in ingress.tls:
+            if entry.secret is not None and certificate_name(ingress.namespace, entry.secret) in certificates:
+                found |= dict.fromkeys(entry.hosts or (path.host for path in ingress.paths if path.host is not None))
+    return tuple(found)
+
+
+def certificate_name(namespace: str, secret: str) -> str:
+    """What the certificate of a Secret is called."""
+    return f"{namespace}_{secret}.pem"
 
 
 def _disagreements(use: _Use, ingresses: Sequence[Layer]) -> Iterator[Problem]:

@@ -30,7 +30,8 @@ def test_another_release_shares_no_object_with_the_first() -> None:
         *("--set", "metricsApi.enabled=false,ingressClass.name=other"), release="other", namespace="elsewhere"
     )
     assert not other.keys() & rendered().keys()
-    assert containers(other)["controller"]["args"][-4:] == ["--ingress-class", "other", "--service", "other"]
+    args = containers(other)["controller"]["args"]
+    assert args[3:] == ["--ingress-class", "other", "--service", "other", "--metrics-api-port=0"]
 
 
 def test_without_the_metrics_api_nothing_may_touch_it() -> None:

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from balancer.policy.config import NOWHERE, Backend, ProxyConfig, Route
+from balancer.policy.config import NOWHERE, Backend, Certificate, ProxyConfig, Route
 from balancer.policy.desired import Desired, backend_deployment, backend_names, desired_config, resolve, selects
 from balancer.policy.objects import (
     BackendRef,
@@ -12,6 +12,7 @@ from balancer.policy.objects import (
     Endpoint,
     Ingress,
     IngressPath,
+    IngressTls,
     Manifests,
     Problem,
     Service,
@@ -184,3 +185,21 @@ def test_two_ingresses_of_one_backend_are_both_heard_and_told_where_they_differ(
         (5, "haproxy.org/timeout-queue"),
         (5, "haproxy.org/allow-list"),
     }
+
+
+def test_plain_requests_are_sent_to_https_only_for_hosts_whose_certificate_is_there() -> None:
+    with_tls = Ingress(
+        "secure",
+        "default",
+        (IngressPath("secure.example", "/", "Prefix", BackendRef("live", "http")),),
+        tls=(IngressTls(("secure.example",), "cert"), IngressTls(("lost.example",), "missing")),
+    )
+    manifests = replace(
+        MANIFESTS,
+        ingresses=(INGRESS, with_tls),
+        certificates=(Certificate("default_cert.pem", ("secure.example",), "pem"),),
+    )
+    redirect = backend(desired(manifests)).settings.https_redirect
+    assert (redirect.enabled, redirect.hosts) == (True, ("secure.example",))
+    without = backend(desired(replace(manifests, certificates=()))).settings.https_redirect
+    assert without.enabled is None

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from balancer.policy.annotations import Layer, settings_from
@@ -55,7 +57,7 @@ def test_every_word_changes_what_it_says_and_nothing_else(word: str) -> None:
     assert known.apply(BackendSettings(), known.read(text)) == wanted
 
 
-def read(words: dict[str, str], **how: bool) -> tuple[BackendSettings, list[str]]:
+def read(words: dict[str, str], **how: Any) -> tuple[BackendSettings, list[str]]:
     entries = {f"haproxy.org/{word}": value for word, value in words.items()}
     settings, problems = settings_from([Layer(0, ("metadata", "annotations"), entries)], **how)
     return settings, [f"{problem.path[-1]}".removeprefix("haproxy.org/") for problem in problems]
@@ -68,9 +70,9 @@ def test_snippets_are_read_only_where_the_administrator_allows_them() -> None:
 
 
 def test_with_tls_plain_requests_go_to_https_unless_an_annotation_says_no() -> None:
-    assert read({}, tls=True)[0].https_redirect.enabled is True
-    assert read({"ssl-redirect": "false"}, tls=True)[0].https_redirect.enabled is False
-    assert read({"ssl-redirect": "maybe"}, tls=True) == (read({}, tls=True)[0], ["ssl-redirect"])
+    assert read({}, tls=("tv.example",))[0].https_redirect.enabled is True
+    assert read({"ssl-redirect": "false"}, tls=("tv.example",))[0].https_redirect.enabled is False
+    assert read({"ssl-redirect": "maybe"}, tls=("tv.example",)) == (read({}, tls=("tv.example",))[0], ["ssl-redirect"])
 
 
 def test_cors_words_without_the_one_that_enables_them_say_nothing_and_are_told() -> None:
