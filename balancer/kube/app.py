@@ -18,6 +18,7 @@ from balancer.errors import BalancerError, HAProxyUnavailableError
 from balancer.haproxy.supervised import SupervisedProxy
 from balancer.kube.cluster import Cluster, IngressState, Refusal
 from balancer.kube.events import place
+from balancer.kube.kinds import INGRESS
 from balancer.kube.metrics import ControllerMetrics
 from balancer.kube.watch import Change, Changed, Kind, Listed, Reachable, Watch, Watchable
 from balancer.policy.objects import Manifests, Problem
@@ -29,6 +30,7 @@ _BETWEEN_RELOADS_S = 0.3
 # How often a drained pod is looked at, and whether HAProxy is still the one we know.
 _LOOK_AGAIN_S = 0.5
 _BACK_OFF_S = 0.1
+_FAILED_S = 1.0
 _STUCK_S = 60.0
 _REFUSED_AGAIN_S = 5.0
 
@@ -61,7 +63,7 @@ class Loop:
         self._controller = Controller(proxy, Manifests(), allow_snippets=allow_snippets)
         self._problems: tuple[Problem, ...] = ()
         self._told: tuple[tuple[Refusal, ...], tuple[IngressState, ...]] | None = None
-        self._heard_any = False
+        self._news = True
         self._heard: list[float] = []
         self._reloaded = float("-inf")
         self._look_again = self._away = False
@@ -111,8 +113,9 @@ class Loop:
         except Exception:
             # an object we cannot read must cost only itself
             log.exception("an object could not be read", change=str(change))
-        self._heard_any = True
         if isinstance(change, Changed | Listed):
+            # the status of an Ingress matters to who writes it, though not to the proxy
+            self._news |= self._cluster.rules_changed or change.kind is INGRESS
             if isinstance(change, Listed):
                 self._metrics.relists.labels(change.kind.name).inc()
             if self._cluster.rules_changed or self._cluster.endpoints_changed:
@@ -130,7 +133,7 @@ class Loop:
                 self._first()
             elif self._due():
                 self._sync()
-            elif self.changes.empty():
+            if self.changes.empty():
                 self._when_idle()
         except HAProxyUnavailableError as error:
             log.warning("HAProxy is not there", why=str(error))
@@ -145,7 +148,8 @@ class Loop:
             # traffic goes on as it is; what else changes may be within our reach again
             log.exception("a round failed")
             self._reloaded = time.monotonic()
-            time.sleep(_BACK_OFF_S)
+            self._cluster.endpoints_changed = True
+            time.sleep(_FAILED_S)
 
     def _due(self) -> bool:
         rules = self._cluster.rules_changed and time.monotonic() >= self._reloaded + _BETWEEN_RELOADS_S
@@ -207,8 +211,8 @@ class Loop:
     def _when_idle(self) -> None:
         """What can wait: the files, refusals, and a look at HAProxy."""
         self._controller.save()
-        if self._heard_any:
-            self._heard_any = False
+        if self._news and not self._cluster.rules_changed:
+            self._news = False
             refused = self._cluster.refusals((*self._problems, *self._controller.frame.warnings))
             if (refused, self._cluster.ingresses()) != self._told:
                 self._told = refused, self._cluster.ingresses()

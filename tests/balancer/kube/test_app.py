@@ -15,7 +15,7 @@ from balancer.kube.cluster import Cluster, IngressState, Refusal
 from balancer.kube.metrics import ControllerMetrics
 from balancer.kube.watch import Change, Changed, Kind, Listed, Reachable
 from balancer.policy.config import ProxyConfig
-from balancer.policy.plan import RuntimeCommand
+from balancer.policy.plan import DeleteServer, RuntimeCommand
 from tests.balancer.kube.test_cluster import ingress, ingress_class, service, slice_of
 
 WATCHED = kinds.watched("matchday", "matchday")
@@ -23,7 +23,7 @@ OWN = ("matchday", "balancer")
 
 
 class Recorder:
-    """A HAProxy that notes what it is told; `away` and `refuses` until told otherwise."""
+    """A HAProxy that notes what it is told; `away`, `refuses` and `busy` until told otherwise."""
 
     bind_address, bind_port, https_port = "127.0.0.1", 8000, None
 
@@ -31,17 +31,17 @@ class Recorder:
         self.told: list[str] = []
         self.written = 0
         self.pid = 1
-        self.away = self.refuses = False
+        self.away = self.refuses = self.busy = False
         self.running: ProxyConfig | None = None
 
     @property
     def runtime(self) -> Recorder:
         return self
 
-    def apply(self, commands: Sequence[RuntimeCommand]) -> tuple[()]:
+    def apply(self, commands: Sequence[RuntimeCommand]) -> tuple[DeleteServer, ...]:
         self._there()
         self.told.append("; ".join(map(str, commands)))
-        return ()
+        return tuple(command for command in commands if self.busy and isinstance(command, DeleteServer))
 
     def start(self, config: ProxyConfig) -> None:
         self._there()
@@ -180,10 +180,24 @@ def test_reloads_keep_their_distance_and_endpoints_do_not_wait(bench: Bench) -> 
 
 
 def test_the_files_follow_when_there_is_time(bench: Bench) -> None:
-    bench.put(changed(kinds.ENDPOINT_SLICE, slice_of("live", "a", "b")))
-    bench.rounds(lambda: len(bench.proxy.told) > 1)
     before = bench.proxy.written
+    bench.put(changed(kinds.ENDPOINT_SLICE, slice_of("live", "a", "b")))
     bench.rounds(lambda: bench.proxy.written > before)
+    assert len(bench.proxy.told) == 2
+
+
+def test_a_pod_that_takes_long_to_finish_keeps_nothing_else_waiting(bench: Bench) -> None:
+    bench.proxy.busy = True
+    bench.put(changed(kinds.ENDPOINT_SLICE, slice_of("live")))
+    bench.rounds(lambda: bench.loop._look_again)
+    before = bench.proxy.written
+    wrong = ingress(metadata={**ingress()["metadata"], "annotations": {"haproxy.org/pod-maxconn": "many"}})
+    bench.put(changed(kinds.INGRESS, wrong))
+    bench.rounds(lambda: bench.said and bench.said[-1][0])
+    bench.rounds(lambda: bench.proxy.written > before)
+    assert bench.loop._look_again
+    bench.proxy.busy = False
+    bench.rounds(lambda: not bench.loop._look_again)
 
 
 def test_a_haproxy_that_was_started_anew_is_taken_over_and_brought_in_line(bench: Bench) -> None:
@@ -222,7 +236,7 @@ def test_what_stands_refused_is_told_when_it_changes_and_only_then(bench: Bench)
     assert [refusal.problem.path[-1] for refusal in refusals] == ["haproxy.org/pod-maxconn"]
     assert [state.ref.name for state in ingresses] == ["live"]
     bench.put(changed(kinds.SERVICE, service("unrelated")))
-    bench.rounds(lambda: bench.loop.changes.empty() and not bench.loop._heard_any)
+    bench.rounds(lambda: bench.loop.changes.empty() and not bench.loop._news)
     assert len(bench.said) == 2
 
 
