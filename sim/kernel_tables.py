@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from balancer.policy.config import Backend, BackendSettings, ProxyConfig
-from balancer.policy.servers import share
 from balancer.policy.routing import match
+from balancer.policy.servers import share
 from scenarios.errors import ScenarioError
 from scenarios.schema import Scenario
 from sim.cluster import Cluster

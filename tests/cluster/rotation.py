@@ -2,7 +2,7 @@
 
 Run as a script it watches a namespace's EndpointSlices. When an event shows a new ready pod of a Service, it asks the
 ingress for the host SERVICE.NAMESPACE.test, one request after another, until that pod has answered; so the answer is
-late by at most the requests that the pods before it in the balancing got. Prints one JSON line a pod.
+late by what a few requests take. Prints one JSON line a pod.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from balancer.kube.api import connect
@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 SWITCH_S = 0.0005  # so that the watching thread is not kept waiting for the interpreter
 GIVE_UP_S = 20.0
 PRIORITY = -10
+LANES = 5
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,6 @@ class Rotation:
     @property
     def took_s(self) -> float:
         return self.served_s - self.event_s
-
-
-@dataclass
-class Rotations:
-    """What the watching process has said so far."""
-
-    seen: list[Rotation] = field(default_factory=list)
 
 
 @contextlib.contextmanager
@@ -79,29 +73,35 @@ def rotations(context: str, namespace: str, port: int) -> Iterator[Callable[[int
 
 
 class _Prober:
-    """One keep-alive connection for each Service."""
+    """A few keep-alive connections for each Service, all asked at once, so that no pod's turn is waited for long."""
 
     def __init__(self, namespace: str, port: int) -> None:
         self.namespace, self.port = namespace, port
-        self.connections: dict[str, socket.socket] = {}
+        self.lanes: dict[str, list[socket.socket]] = {}
 
-    def pod(self, service: str) -> str:
-        """Who answers now; nobody when it is no 200."""
+    def pods(self, service: str) -> Iterator[str]:
+        """Who answers now, in the order of asking; nobody when it is no 200."""
+        lanes = self.lanes.setdefault(service, [])
         try:
-            connection = self.connections.get(service)
-            if connection is None:
-                connection = self.connections[service] = socket.create_connection(("127.0.0.1", self.port), 5.0)
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.sendall(f"GET / HTTP/1.1\r\nHost: {service}.{self.namespace}.test\r\n\r\n".encode())
-            answer = connection.recv(65536)
+            while len(lanes) < LANES:
+                lanes.append(socket.create_connection(("127.0.0.1", self.port), 5.0))
+                lanes[-1].setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for lane in lanes:
+                lane.sendall(f"GET / HTTP/1.1\r\nHost: {service}.{self.namespace}.test\r\n\r\n".encode())
+            for lane in list(lanes):
+                yield self._answer(service, lane)
         except OSError:
-            answer = b""
-        head, _, body = answer.decode("latin-1").partition("\r\n\r\n")
+            for lane in self.lanes.pop(service):
+                lane.close()
+
+    def _answer(self, service: str, lane: socket.socket) -> str:
+        head, _, body = lane.recv(65536).decode("latin-1").partition("\r\n\r\n")
         first, *rest = head.split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in rest)}
         whole = len(body) == int(headers.get("content-length", "-1"))
         if not whole or headers.get("connection") == "close":
-            self.connections.pop(service).close() if service in self.connections else None
+            self.lanes[service].remove(lane)
+            lane.close()
         return headers.get("x-pod", "") if first.startswith("HTTP/1.1 200") else ""
 
 
@@ -137,14 +137,19 @@ def main() -> None:
             pending[pod] = (event_s, service)
             asked[service] = 0
         for service in {service for _, service in pending.values()}:
-            pod = prober.pod(service)
-            now = time.monotonic()
-            asked[service] += 1
-            given_up = [name for name, (event_s, _) in pending.items() if now - event_s > GIVE_UP_S]
-            for name in given_up + ([pod] if pod in pending else []):
-                event_s, of_service = pending.pop(name)
-                served_s = now if name == pod else float("nan")
-                print(json.dumps(vars(Rotation(of_service, name, event_s, served_s, asked[service]))), flush=True)
+            for pod in prober.pods(service):
+                asked[service] += 1
+                if pod in pending:
+                    event_s, _ = pending.pop(pod)
+                    say(Rotation(service, pod, event_s, time.monotonic(), asked[service]))
+        now = time.monotonic()
+        for pod in [pod for pod, (event_s, _) in pending.items() if now - event_s > GIVE_UP_S]:
+            event_s, service = pending.pop(pod)
+            say(Rotation(service, pod, event_s, float("nan"), asked[service]))
+
+
+def say(found: Rotation) -> None:
+    print(json.dumps(vars(found)), flush=True)
 
 
 if __name__ == "__main__":
