@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ from balancer.kube.serving_certificate import ServingCertificate
 from balancer.policy.desired import CONFIG_MAP
 
 _ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - a pod's whole purpose
+_GIVES_WAY_S = 0.0005
 # How long a helper may take to leave things tidy.
 _PATIENCE_S = 5.0
 
@@ -73,6 +75,8 @@ def run(settings: Settings) -> int:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.log_level.upper())),
     )
+    # a thread that computes (a scrape, a list) gives way to the loop within this, not within 5 ms
+    sys.setswitchinterval(_GIVES_WAY_S)
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
