@@ -108,6 +108,7 @@ _LONGEST_GAP_S = 15.0
 def _keep(readings: list[Reading], cpu: Mapping[str, Any]) -> None:
     if "usageCoreNanoSeconds" not in cpu:
         return
-    at_s = datetime.fromisoformat(cpu["time"]).timestamp()
-    if not readings or at_s > readings[-1].at_s:
-        readings.append(Reading(at_s, cpu["usageCoreNanoSeconds"] / 1e9))
+    at_s, cpu_s = datetime.fromisoformat(cpu["time"]).timestamp(), cpu["usageCoreNanoSeconds"] / 1e9
+    # a container that is ending is now and then said to have used less than before
+    if not readings or (at_s > readings[-1].at_s and cpu_s >= readings[-1].cpu_s):
+        readings.append(Reading(at_s, cpu_s))

@@ -66,3 +66,11 @@ def test_readings_heard_twice_count_once() -> None:
         counts.hear(summary("mine", "live", second, second / 10))
     start = 1767225600.0
     assert counts.used(start + 10, start + 20).pods_s == pytest.approx(1.0)
+
+
+def test_a_reading_below_the_last_is_no_reading() -> None:
+    counts = CpuCounts(Answers(), "mine")
+    for second, cpu_s in ((10, 1.0), (20, 2.0), (30, 0.1)):
+        counts.hear(summary("mine", "live", second, cpu_s))
+    assert counts.idle_cores(0.0) == pytest.approx(0.1)
+    assert counts.used(1767225610.0, 1767225630.0).pods_s == pytest.approx(2.0)
