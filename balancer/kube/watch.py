@@ -1,7 +1,7 @@
 """Lists one kind of object and then follows its changes, for as long as the program lives, whatever the API server does.
 
 A watch that ends is taken up where it ended; only a 410 (the server forgot that far back) costs a new list. While the
-server is away, tries follow each other ever more slowly, up to a second: nobody waits long after its return.
+server is away, tries follow each other ever more slowly, up to half a second: nobody waits long after its return.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _WATCH_S = 240
 # A server that vanished without a word is noticed by the silence: bookmarks come about once a minute.
 _SILENCE_S = 90.0
 _PAGE = 500
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 1.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 0.5
 _GONE = 410
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +11,8 @@ from threading import Thread
 import pytest
 
 from balancer.kube.api import MERGE_PATCH, Api, ApiError, ApiUnavailableError, ContextError, connect, contexts
+
+KEEPALIVE = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -118,3 +121,10 @@ def test_an_unknown_context_is_answered_with_the_known_ones(tmp_path: Path) -> N
 def test_without_any_kubeconfig_there_is_no_way_to_a_cluster(tmp_path: Path) -> None:
     with pytest.raises(ContextError, match="no way to a cluster"):
         connect(None, str(tmp_path / "none"))
+
+
+def test_the_kernel_watches_over_silent_connections(api: Api) -> None:
+    options = api._client.configuration.socket_options
+    assert (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1) in options
+    idle, every, count = ({o[1]: o[2] for o in options}[o] for o in KEEPALIVE)
+    assert idle + every * count <= 12  # seconds until a server that vanished is known to be gone
