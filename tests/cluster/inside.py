@@ -101,6 +101,19 @@ def haproxies(cluster: Cluster) -> dict[int, str]:
     return {pid: line for pid, line in processes(cluster, "haproxy").items() if line.split()[0].endswith("haproxy")}
 
 
+def controllers(cluster: Cluster) -> list[int]:
+    """The controllers' processes, without the guards that start them."""
+    found = processes(cluster, "balancer", "controller")
+    return [pid for pid in found if _parent(cluster, pid) in found]
+
+
+def _parent(cluster: Cluster, pid: int) -> int:
+    (line,) = [
+        line for line in cluster.node_exec("cat", f"/proc/{pid}/status").splitlines() if line.startswith("PPid:")
+    ]
+    return int(line.split()[1])
+
+
 def memory_mb(cluster: Cluster, pid: int) -> float:
     """A process's resident memory, in 10^6 bytes."""
     status = cluster.node_exec("cat", f"/proc/{pid}/status")
