@@ -17,6 +17,8 @@ from balancer.policy.plan import DeleteServer, RuntimeCommand
 _PROMPT = b"\n> "
 # A socket's path may have 108 bytes. Source: unix(7).
 _LONGEST_PATH = 100
+# Of so many backends each is asked for alone, of more all in one go.
+_FEW = 50
 
 
 class Runtime:
@@ -64,7 +66,7 @@ class Runtime:
     def _delete(self, deletions: Sequence[DeleteServer]) -> tuple[DeleteServer, ...]:
         """Delete those that are idle; what HAProxy still refuses then is put back as it was, draining."""
         waiting = []
-        servers = {(stat.proxy, stat.name): stat for stat in self.stats() if stat.kind == "server"}
+        servers = {(stat.proxy, stat.name): stat for stat in self._servers({d.backend for d in deletions})}
         for command in deletions:
             stat = servers.get((command.backend, command.name))
             if stat is None:
@@ -82,6 +84,13 @@ class Runtime:
                 )
                 waiting.append(command)
         return tuple(waiting)
+
+    def _servers(self, backends: set[str]) -> list[Stat]:
+        """The servers of some backends; of thousands of others nothing is read."""
+        if len(backends) > _FEW:
+            return [stat for stat in self.stats() if stat.kind == "server"]
+        answers = self.ask([f"show stat {name(backend)} 4 -1" for backend in sorted(backends)])
+        return [stat for answer in answers for stat in parse_stat(answer)]
 
     @staticmethod
     def _ask_one(connection: socket.socket, command: str | Line) -> str:

@@ -31,6 +31,8 @@ _BETWEEN_RELOADS_S = 0.3
 _LOOK_AGAIN_S = 0.5
 _BACK_OFF_S = 0.1
 _FAILED_S = 1.0
+# To look through thousands of objects for what is refused takes as long as many changes.
+_TELL_EVERY_S = 0.5
 _STUCK_S = 60.0
 _REFUSED_AGAIN_S = 5.0
 
@@ -63,7 +65,7 @@ class Loop:
         self._controller = Controller(proxy, Manifests(), allow_snippets=allow_snippets)
         self._problems: tuple[Problem, ...] = ()
         self._told: tuple[tuple[Refusal, ...], tuple[IngressState, ...]] | None = None
-        self._news = True
+        self._news, self._told_s = True, float("-inf")
         self._heard: list[float] = []
         self._reloaded = float("-inf")
         self._look_again = self._away = False
@@ -211,8 +213,8 @@ class Loop:
     def _when_idle(self) -> None:
         """What can wait: the files, refusals, and a look at HAProxy."""
         self._controller.save()
-        if self._news and not self._cluster.rules_changed:
-            self._news = False
+        if self._news and not self._cluster.rules_changed and time.monotonic() >= self._told_s + _TELL_EVERY_S:
+            self._news, self._told_s = False, time.monotonic()
             refused = self._cluster.refusals((*self._problems, *self._controller.frame.warnings))
             if (refused, self._cluster.ingresses()) != self._told:
                 self._told = refused, self._cluster.ingresses()

@@ -108,6 +108,9 @@ def controllers(cluster: Cluster) -> list[int]:
 
 
 def _parent(cluster: Cluster, pid: int) -> int:
+    """0 for a process that has gone meanwhile."""
+    if pid not in processes(cluster):
+        return 0
     (line,) = [
         line for line in cluster.node_exec("cat", f"/proc/{pid}/status").splitlines() if line.startswith("PPid:")
     ]
