@@ -66,15 +66,7 @@ class Settings:
 
 def run(settings: Settings) -> int:
     """Until SIGTERM or SIGINT. BalancerError when there is no way to a cluster or no HAProxy."""
-    logging.basicConfig(level=logging.WARNING)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.log_level.upper())),
-    )
+    _log_as_json(settings.log_level)
     # a thread that computes (a scrape, a list) gives way to the loop within this, not within 5 ms
     sys.setswitchinterval(_GIVES_WAY_S)
     stop = Event()
@@ -160,3 +152,15 @@ def run(settings: Settings) -> int:
 
 def _known(address: str) -> tuple[str, ...]:
     return (address,) if address else ()
+
+
+def _log_as_json(level: str) -> None:
+    logging.basicConfig(level=logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+    )
