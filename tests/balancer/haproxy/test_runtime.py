@@ -71,14 +71,19 @@ def test_a_refusal_tells_what_was_said_and_answered(tmp_path: Path) -> None:
 
 
 def test_a_busy_server_is_left_alone_and_its_deletion_waits(tmp_path: Path) -> None:
-    with speaking(tmp_path / "s", lambda command: STAT.format(busy=1) if command.startswith("show stat") else "") as heard:
+    with speaking(
+        tmp_path / "s", lambda command: STAT.format(busy=1) if command.startswith("show stat") else ""
+    ) as heard:
         waiting = Runtime(tmp_path / "s").apply([DrainServer("live", "one"), DeleteServer("live", "one")])
     assert waiting == (DeleteServer("live", "one"),)
     assert heard == ["set server live/one state drain", "show stat live 4 -1"]
 
 
 def test_a_server_haproxy_will_not_let_go_is_put_back_where_it_was_draining(tmp_path: Path) -> None:
-    answers = {"show stat live 4 -1": STAT.format(busy=0), "del server live/one": "Server still has connections attached to it."}
+    answers = {
+        "show stat live 4 -1": STAT.format(busy=0),
+        "del server live/one": "Server still has connections attached to it.",
+    }
     with speaking(tmp_path / "s", lambda command: answers.get(command, "")) as heard:
         assert Runtime(tmp_path / "s").apply([DeleteServer("live", "one")]) == (DeleteServer("live", "one"),)
     assert heard[-2:] == ["set server live/one addr 127.0.0.1 port 8080", "set server live/one state drain"]
