@@ -95,12 +95,6 @@ def first_sync_s(cluster: Cluster) -> float:
     return time.monotonic() - began
 
 
-def missed_if(took_s: float, wanted_s: float) -> None:
-    """A time that this machine misses is told with its figure; docs/cluster-tests.md has what was measured."""
-    if took_s >= wanted_s:
-        pytest.xfail(f"{took_s * 1e3:.0f} ms, wanted {wanted_s * 1e3:.0f} ms, on a machine that runs all of it")
-
-
 def live_s(change: Callable[[], object], holds: Callable[[], bool]) -> float:
     """From a change's sending until a request shows it."""
     began = time.monotonic()
@@ -164,8 +158,8 @@ def test_first_sync_of_2000_ingresses_takes_less_than_10_s_and_400_mb(cluster: C
     print(
         f"\nfirst sync {took:.1f} s; controller {controller_mb:.0f} MB, HAProxy {[round(mb) for mb in haproxy_mb]} MB"
     )
+    assert took < 10.0
     assert controller_mb < 400.0
-    missed_if(took, 10.0)
 
 
 def _alone(cluster: Cluster) -> list[int]:
@@ -189,7 +183,7 @@ def test_among_2000_services_a_changed_endpoint_is_live_within_100_ms(cluster: C
         )
     say("\na changed endpoint among 2,000 Services, from the write", took)
     assert inside.reloads(cluster) == reloads
-    missed_if(max(took), 0.1)
+    assert max(took) < 0.1
 
 
 def test_among_2000_ingresses_a_changed_rule_is_live_within_500_ms(cluster: Cluster, many: Many) -> None:
@@ -208,7 +202,7 @@ def test_among_2000_ingresses_a_changed_rule_is_live_within_500_ms(cluster: Clus
         )
         assert ask(cluster.port, host(number)).status == 404
     say("\na changed rule among 2,000 Ingresses, from the write", took)
-    missed_if(max(took), 0.5)
+    assert max(took) < 0.5
 
 
 def test_among_2000_services_a_new_one_with_its_ingress_is_live_within_5_s(cluster: Cluster, many: Many) -> None:

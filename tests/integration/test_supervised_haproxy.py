@@ -147,10 +147,11 @@ def test_a_haproxy_that_is_killed_is_back_in_under_a_second(pod: Containers, who
     assert pod.status() == 200
     before = proxy.worker_pid()
     (master,) = pod.masters()
+    killed = time.monotonic()
     os.kill(master if whom == "master" else before, signal.SIGKILL)
     until(lambda: pod.masters() not in ([master], []))
-    took_s = until(lambda: pod.status() == 200)
-    assert took_s < 1.0
+    until(lambda: pod.status() == 200)
+    assert time.monotonic() - killed < 1.0
     until(lambda: proxy.worker_pid() != before)
 
 
