@@ -39,22 +39,23 @@ def guarded(program: Callable[[], int]) -> int:
             for number, handler in before.items():
                 signal.signal(number, handler)
             return program()
-        code = _ended(child)
+        code = reaped(child)
         if ending or code in _FOR_PEOPLE:
             return max(code, 0)
-        print(f"the controller died ({_in_words(code)}); it is started again", file=sys.stderr, flush=True)
+        print(f"the controller died ({in_words(code)}); it is started again", file=sys.stderr, flush=True)
         young = time.monotonic() - began < _YOUNG_S
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S) if young else _FIRST_PAUSE_S
         time.sleep(pause_s)
 
 
-def _ended(child: int) -> int:
-    """Exit code of the child; orphans are reaped on the way, since nobody else is there to do it."""
+def reaped(child: int) -> int:
+    """Exit code of a child, waited for; orphans are reaped on the way, since nobody else is there to do it."""
     while True:
         pid, status = os.waitpid(-1, 0)
         if pid == child:
             return os.waitstatus_to_exitcode(status)
 
 
-def _in_words(code: int) -> str:
+def in_words(code: int) -> str:
+    """How a process ended; a signal is a code below 0."""
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from balancer.errors import HAProxyUnavailableError
+from balancer.guard import in_words, reaped
 from balancer.haproxy.binary import Binary
 from balancer.haproxy.config import CONFIG_FILE
 from balancer.haproxy.process import master_command
@@ -62,7 +63,7 @@ class Supervisor:
         while self._configured():
             began = time.monotonic()
             self._master = subprocess.Popen(self._command, cwd=self._directory, start_new_session=True)
-            status = _reaped(self._master.pid)
+            status = reaped(self._master.pid)
             with suppress(ProcessLookupError):  # workers that outlived their master hold its port
                 os.killpg(self._master.pid, signal.SIGKILL)
             self._master = None
@@ -70,7 +71,7 @@ class Supervisor:
                 return
             young = time.monotonic() - began < _YOUNG_S
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S) if young else _POLL_S
-            print(f"HAProxy died ({_in_words(status)}); it is started again", file=sys.stderr, flush=True)
+            print(f"HAProxy died ({in_words(status)}); it is started again", file=sys.stderr, flush=True)
             if young:
                 self._stopping.wait(pause_s)
 
@@ -111,15 +112,3 @@ def serve_health(supervisor: Supervisor, port: int) -> ThreadingHTTPServer:
     server = ThreadingHTTPServer(("", port), Handler)
     Thread(target=server.serve_forever, name="health", daemon=True).start()
     return server
-
-
-def _reaped(master: int) -> int:
-    """The master's exit status; whoever else ends meanwhile is reaped too, since nobody else is there to do it."""
-    while True:
-        pid, status = os.waitpid(-1, 0)
-        if pid == master:
-            return os.waitstatus_to_exitcode(status)
-
-
-def _in_words(code: int) -> str:
-    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -6,13 +6,16 @@ Objects of the client's models cost ten times the memory and time of the JSON th
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Protocol, cast
 from urllib.parse import urlencode
 
 import urllib3
+import yaml
 from kubernetes import client, config
 from kubernetes.config import ConfigException
 
@@ -162,12 +165,21 @@ def _api(configuration: client.Configuration) -> Api:
 
 
 def contexts(kubeconfig: str | None = None) -> tuple[str, ...]:
-    """The names of the contexts in a kubeconfig; none when it cannot be read."""
+    """All names, from `kubeconfig` or every file of KUBECONFIG. Files that cannot be read have none.
+
+    The client's own list gives up where no context is the current one, as after kind deleted it.
+    """
+    files = kubeconfig or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+    return tuple(name for file in files.split(os.pathsep) if file for name in _names(Path(file)))
+
+
+def _names(file: Path) -> tuple[str, ...]:
     try:
-        found, _ = config.list_kube_config_contexts(config_file=kubeconfig)
-    except (ConfigException, OSError, TypeError, ValueError):
+        found = yaml.safe_load(file.read_text())
+    except (OSError, yaml.YAMLError):
         return ()
-    return tuple(entry["name"] for entry in found)
+    entries = found.get("contexts") if isinstance(found, dict) else None
+    return tuple(str(entry["name"]) for entry in entries or ())
 
 
 def _no_context(context: str | None, kubeconfig: str | None, error: Exception) -> str:

@@ -216,10 +216,11 @@ class Loop:
         if self._news and not self._cluster.rules_changed and time.monotonic() >= self._told_s + _TELL_EVERY_S:
             self._news, self._told_s = False, time.monotonic()
             refused = self._cluster.refusals((*self._problems, *self._controller.frame.warnings))
-            if (refused, self._cluster.ingresses()) != self._told:
-                self._told = refused, self._cluster.ingresses()
+            now = refused, self._cluster.ingresses()
+            if now != self._told:
+                self._told = now
                 self._metrics.stand_refused((r.ref, place(r.problem)) for r in refused)
-                self._tell(*self._told)
+                self._tell(*now)
         if self._proxy.worker_pid() != self._pid:
             self._take_over()
 

@@ -109,3 +109,18 @@ class Choice(Protocol):
         self, loaded: LoadedScenario, run: RunDirectory, seed: int, display: Display
     ) -> AbstractAsyncContextManager[Target]:
         """Bring it up until every pod is in rotation; on the way out, all of it is removed."""
+
+
+async def guarded(
+    work: Coroutine[None, None, None], guard: Coroutine[None, None, None], *helpers: asyncio.Future[None]
+) -> None:
+    """Do `work` to its end; raise at once what `guard`, which never returns, or a helper raises."""
+    watched = [asyncio.ensure_future(work), asyncio.ensure_future(guard), *helpers]
+    try:
+        done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in watched[:2]:
+            task.cancel()
+        await asyncio.gather(*watched[:2], return_exceptions=True)

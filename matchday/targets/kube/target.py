@@ -28,7 +28,7 @@ from matchday.targets.kube.reach import Reach
 from matchday.targets.kube.starts import learnt
 from matchday.targets.kube.timing import read_timing, refuse_without_metrics, with_window
 from matchday.targets.kube.view import View, kinds
-from matchday.targets.target import Change, Starts
+from matchday.targets.target import Change, Starts, guarded
 from scenarios.load import LoadedScenario
 from scenarios.schema import Slow
 from scenarios.yaml_marks import read_documents
@@ -133,15 +133,7 @@ class KubeTarget:
 
     async def unless_it_fails(self, work: Coroutine[None, None, None], *helpers: asyncio.Future[None]) -> None:
         """Do `work` to its end; raise at once when pods cannot live, the API server stays away, or a helper fails."""
-        watched = [asyncio.ensure_future(work), asyncio.ensure_future(self._guard()), *helpers]
-        try:
-            done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in watched[:2]:
-                task.cancel()
-            await asyncio.gather(*watched[:2], return_exceptions=True)
+        await guarded(work, self._guard(), *helpers)
 
     async def _guard(self) -> None:
         """Never returns."""

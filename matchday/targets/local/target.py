@@ -25,7 +25,7 @@ from matchday.targets.local.pod import Pod, PodTemplate
 from matchday.targets.local.procfs import cpu_s_by_session
 from matchday.targets.local.replicaset import ReplicaSet
 from matchday.targets.local.slowdown import set_slowdown
-from matchday.targets.target import Change, Cpu, Starts
+from matchday.targets.target import Change, Cpu, Starts, guarded
 from scenarios.load import LoadedScenario
 from scenarios.schema import Slow
 from sim.cluster import first_replicas
@@ -132,15 +132,7 @@ class LocalTarget:
 
     async def unless_it_fails(self, work: Coroutine[None, None, None], *helpers: asyncio.Future[None]) -> None:
         """Do `work` to its end; raise at once when HAProxy dies, a Deployment cannot live, or a helper fails."""
-        watched = [asyncio.ensure_future(work), asyncio.ensure_future(self._watch()), *helpers]
-        try:
-            done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in watched[:2]:
-                task.cancel()
-            await asyncio.gather(*watched[:2], return_exceptions=True)
+        await guarded(work, self._watch(), *helpers)
 
     async def _watch(self) -> None:
         """Never returns."""

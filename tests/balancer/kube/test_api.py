@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -128,3 +129,14 @@ def test_the_kernel_watches_over_silent_connections(api: Api) -> None:
     assert (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1) in options
     idle, every, count = ({o[1]: o[2] for o in options}[o] for o in KEEPALIVE)
     assert idle + every * count <= 12  # seconds until a server that vanished is known to be gone
+
+
+def test_contexts_of_all_files_are_known_also_where_none_is_the_current_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(json.dumps({"contexts": [{"name": name, "context": {}}]}))
+    (tmp_path / "broken").write_text("{")
+    files = [str(tmp_path / name) for name in ("a", "broken", "b", "missing")]
+    monkeypatch.setenv("KUBECONFIG", os.pathsep.join(files))
+    assert contexts() == ("a", "b")
