@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import signal
+import sys
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -21,6 +22,7 @@ from gevent import pywsgi
 from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_SPAWNING
 from locust.web import WebUI
+from werkzeug.wrappers import Response as BaseResponse
 
 from loadgen.errors import LoadError
 from loadgen.live.predicted import read_predicted
@@ -29,20 +31,13 @@ from loadgen.live.view import View
 from scenarios.traffic import PhaseSpan
 
 TAB = "matchday"
-_PAGES = ("locust.index", "matchday")
+_PAGES = ("locust.index", TAB)
 _ACTS = ("locust.stop", "locust.swarm", "locust.update_user", "locust.reset_stats")
 _ONE_RUN = "A rehearsal is one schedule, and it is frozen: start another with matchday."
 # Locust's own page has its settings in an inline script, and styles that it writes while it runs.
-_POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "script-src 'self' 'unsafe-inline'",
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data:",
-        "frame-ancestors 'none'",
-        "form-action 'self'",
-        "base-uri 'none'",
-    )
+_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "frame-ancestors 'none'; form-action 'self'; base-uri 'none'"
 )
 
 
@@ -65,29 +60,44 @@ def attach(
         None if run_dir is None else ReplicaTail(run_dir / "replicas.jsonl"),
         phases,
     )
-    ui = environment.create_web_ui(host=host, port=port, delayed_start=True)
+    ui = environment.web_ui = _WebUI(environment, host, port, delayed_start=True)
     ui.template_args["extended_tabs"] = [{"title": TAB, "key": TAB, "component": "matchday-live"}]
-    _routes(ui, view)
-    _buttons(ui.app, stop or (lambda: os.kill(os.getpid(), signal.SIGTERM)))
-    _guard(ui.app, local=_is_loopback(host))
+    app = ui.app
+    assert app is not None
+    _routes(ui, app, view)
+    _buttons(app, stop or (lambda: os.kill(os.getpid(), signal.SIGTERM)))
+    _guard(app, local=_is_loopback(host))
     # Locust would open the port in a greenlet of its own, where a port that is taken is a line in a log.
-    ui.server = pywsgi.WSGIServer((host, port), ui.app, log=None, error_log=logging.getLogger(__name__))
+    ui.server = pywsgi.WSGIServer((host, port), app, log=None, error_log=logging.getLogger(__name__))
     try:
         ui.server.start()
     except OSError as error:
-        raise LoadError(f"--live: {host}:{port}: {error.strerror or error}") from None
+        # gevent adds the address to the reason
+        reason = str(error.strerror or error).partition(": (")[0]
+        raise LoadError(f"--live: {host}:{port}: {reason}") from None
     return view
 
 
-def _routes(ui: WebUI, view: View) -> None:
-    app = ui.app
-    assets = files("loadgen.live") / "assets"
-    style, script, alone = (
-        (assets / name).read_text(encoding="utf-8") for name in ("live.css", "live.js", "alone.html")
-    )
-    script = f"const STYLE = {json.dumps(style)};\n{script}"
+class _WebUI(WebUI):
+    """Locust's, in a process whose command line is not Locust's: it would read it, and end the process over it."""
 
-    def index() -> str:
+    def update_template_args(self) -> None:
+        """What Locust's page is told of the run."""
+        words, sys.argv = sys.argv, sys.argv[:1]
+        try:
+            super().update_template_args()  # type: ignore[no-untyped-call]
+        finally:
+            sys.argv = words
+
+
+def _routes(ui: _WebUI, app: Flask, view: View) -> None:
+    assets = files("loadgen.live") / "assets"
+    style, code, alone = (assets.joinpath(name).read_text("utf-8") for name in ("live.css", "live.js", "alone.html"))
+    script = f"const STYLE = {json.dumps(style)};\n{code}"
+
+    def index() -> BaseResponse | str:
+        if "tab" not in request.args:
+            return app.redirect(f"./?tab={TAB}")
         ui.update_template_args()
         # A runner that waits for its moment shows Locust's form for a new test, and no tabs.
         waits = ui.template_args["state"] == STATE_INIT
@@ -96,18 +106,13 @@ def _routes(ui: WebUI, view: View) -> None:
         return page.replace("</head>", '<script src="./matchday/live.js" defer></script></head>', 1)
 
     app.view_functions["locust.index"] = index
-
-    @app.route("/matchday", endpoint="matchday")
-    def matchday() -> Response:
-        return Response(alone, mimetype="text/html")
-
-    @app.route("/matchday/live.js")
-    def live_script() -> Response:
-        return Response(script, mimetype="text/javascript")
-
-    @app.route("/matchday/data")
-    def data() -> Response:
-        return Response(view.answer(request.args.get("since", "")), mimetype="application/json")
+    app.add_url_rule("/matchday", TAB, lambda: Response(alone, mimetype="text/html"))
+    app.add_url_rule("/matchday/live.js", "live.js", lambda: Response(script, mimetype="text/javascript"))
+    app.add_url_rule(
+        "/matchday/data",
+        "data",
+        lambda: Response(view.answer(request.args.get("since", "")), mimetype="application/json"),
+    )
 
 
 def _buttons(app: Flask, stop: Callable[[], object]) -> None:

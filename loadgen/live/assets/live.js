@@ -13,8 +13,8 @@
   const CHARTS = [
     { key: "rate_rps", title: "Offered rate", unit: "requests/s", row: 1, show: rps, least: 10 },
     { key: "goodput_rps", title: "Goodput", unit: "good answers/s", row: 2, show: rps, least: 10 },
-    { key: "p95_s", title: "p95 latency", unit: "from the intended send time", row: 3, show: ms, least: 0.01, worse: true },
-    { key: "failed_ratio", title: "Failures", unit: "share of requests", row: 4, show: percent, least: 0.01, most: 1, worse: true },
+    { key: "p95_s", title: "p95 latency", unit: "from the intended send time", row: 3, show: ms, least: 0.01 },
+    { key: "failed_ratio", title: "Failures", unit: "share of requests", row: 4, show: percent, least: 0.01, most: 1 },
     { key: "replicas", title: "Replicas", unit: "ready pods", show: count, least: 2, steps: true },
   ];
 
@@ -125,7 +125,7 @@
       this.ticks = make("div", { "aria-hidden": "true" });
       this.area = make("div", { class: "area", tabindex: 0, role: "slider", "aria-labelledby": id, "aria-valuemin": 0 },
         make("svg", { viewBox: `0 0 ${W} ${H}`, preserveAspectRatio: "none", "aria-hidden": "true" },
-          this.back, this.grid, this.band, this.median, this.wanted, this.line, this.at), this.ticks);
+          this.back, this.grid, this.band, this.wanted, this.line, this.median, this.at), this.ticks);
       this.body = make("tbody");
       const names = ["time", "measured", ...(chart.steps ? ["desired", "in rotation"] : []), "predicted low", "median", "high"];
       this.details = make("details", {}, make("summary", {}, "The data as a table", make("span", { class: "unseen" }, `: ${chart.title}`)),
@@ -291,7 +291,7 @@
       root.append(make("div", { class: "page" },
         make("div", { class: "top" }, this.title_, this.clock), this.state, this.aloud, this.phases,
         make("div", { class: "went", "aria-hidden": "true" }, this.went), this.tiles, this.legend,
-        make("div", { class: "charts" }, ...this.charts.map(c => c.figure)), this.frozen));
+        make("div", { class: "charts" }, ...this.charts.map(c => c.figure), this.frozen)));
       new ResizeObserver(() => this.draw()).observe(this);
       document.addEventListener("click", () => setTimeout(() => this.dress()));
       matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTimeout(() => this.dress()));
