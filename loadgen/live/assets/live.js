@@ -321,8 +321,10 @@
     }
 
     drawState() {
-      const over = run.missed >= GONE_AFTER ? "The generator answers no more: the run has ended or was stopped. What came until then stays on this page."
-        : !run.asked || run.head ? "" : "No data yet.";
+      const early = duration() === null || elapsed() < duration() - 1;
+      const over = run.missed < GONE_AFTER ? ""
+        : early ? "The generator answers no more: the run was stopped, or ended early. What came until then stays on this page."
+        : "The run is over. What it did stays on this page; the report compares it with the prediction.";
       this.state.hidden = !over;
       say(this.state, over);
     }
