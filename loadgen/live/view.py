@@ -7,7 +7,6 @@ import secrets
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import cached_property
 from typing import Any
 
 from loadgen.live.predicted import Predicted
@@ -17,6 +16,8 @@ from scenarios.traffic import PhaseSpan
 
 # An hour of seconds; a longer run is shown in steps of 2, 4, ... s, and is never more than 200 KiB here.
 MOST_ROWS = 3600
+# An answer is made between two requests of the generator, which must not wait: 500 rows take 2 ms.
+MOST_AT_ONCE = 500
 _NONE = float("nan")
 _NOW = ("t_s", "sent", "done", "ok", "failed", "lag_p99_s", "phase", "outstanding", "workers")
 
@@ -42,6 +43,7 @@ class View:
         # Ends of the rows and the totals at these ends; a rate is a difference, so that rows can be merged exactly.
         self._t_s, self._p95_s = array("d", [0.0]), array("d", [_NONE])
         self._sent, self._done, self._ok = array("q", [0]), array("q", [0]), array("q", [0])
+        self._head = self._said_once()
 
     def feed(self, line: Mapping[str, Any]) -> None:
         """One second more, as the progress line says it."""
@@ -68,19 +70,22 @@ class View:
         """JSON of what is new since the `cursor` of an earlier answer; everything, when it is none of this view's.
 
         `now` is the last line; `rows` are [end in s, sent/s, good/s, p95 in s, failed share] of seconds that are over;
-        `replicas` are [s, desired, ready, in rotation]. `head` (the prediction) comes with the first answer only.
+        `replicas` are [s, desired, ready, in rotation]. `head` (the prediction) comes with the first answer only, and
+        `more` says that the next may be asked for at once.
         """
         if self._tail is not None:
             self._tail.read_on()
         changes = self._tail.changes if self._tail is not None else []
-        whole = len(self._t_s) - bool(self._held)
         rows_from, replicas_from = self._place(cursor)
+        whole = len(self._t_s) - bool(self._held)
+        until = min(whole, max(1, rows_from) + MOST_AT_ONCE)
         said: dict[str, Any] = {
-            "cursor": f"{self._name}{self._era}.{whole}.{len(changes)}",
+            "cursor": f"{self._name}{self._era}.{until}.{len(changes)}",
             "now": {**self._now, "most_workers": self._most_workers},
-            "rows": [self._row(i) for i in range(rows_from or 1, whole)],
+            "rows": [self._row(i) for i in range(rows_from or 1, until)],
             "replicas": changes[replicas_from:],
             "fresh": not rows_from,
+            "more": until < whole,
         }
         text = json.dumps(said, separators=(",", ":"))
         return text if rows_from else f'{text[:-1]},"head":{self._head}}}'
@@ -114,8 +119,7 @@ class View:
         self._every *= 2
         self._era += 1
 
-    @cached_property
-    def _head(self) -> str:
+    def _said_once(self) -> str:
         known = self.predicted
         figures = ("rate_rps", "goodput_rps", "p95_s", "failed_ratio", "replicas")
         predicted = known and {

@@ -21,23 +21,28 @@
   /* What is known of the run. It outlives the element, which Locust makes anew each time the tab is chosen. */
   const run = { cursor: "", head: null, rows: [], replicas: [], now: {}, missed: 0, asked: false };
   const shown = new Set();
-  let timer = 0;
+  let timer = 0, asking = false;
 
   async function ask() {
     clearTimeout(timer);
+    if (asking) return; // an answer is under way; two would bring the same seconds twice
+    asking = true;
+    let more = false;
     try {
       const url = new URL(DATA);
       if (run.cursor) url.searchParams.set("since", run.cursor);
       const answer = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(5000) });
       if (!answer.ok) throw new Error(answer.statusText);
-      take(await answer.json());
+      const said = await answer.json();
+      more = said.more;
+      take(said);
     } catch {
       run.missed += 1;
     }
+    asking = false;
     run.asked = true;
+    if (shown.size) timer = setTimeout(ask, more ? 0 : ASK_MS);
     for (const element of shown) element.draw();
-    clearTimeout(timer);
-    if (shown.size) timer = setTimeout(ask, ASK_MS);
   }
 
   function take(said) {
@@ -209,7 +214,7 @@
     read() {
       const { chart, page } = this, live = page.looked === null;
       const t = live ? (chart.steps ? elapsed() : middleOfLast()) : page.looked;
-      const measured = measuredAt(chart, t), known = predictedAt(chart, t), when = live ? "now" : `at ${clock(t)}`;
+      const measured = measuredAt(chart, t), known = predictedAt(chart, t), when = live ? (run.missed < GONE_AFTER ? "now" : "last") : `at ${clock(t)}`;
       const first = measured === null ? null : make("b", {}, `measured ${chart.show(measured)}`);
       const second = known && make("i", {}, `predicted ${chart.show(known[1])}`);
       const around = known ? ` (${chart.show(known[0])} to ${chart.show(known[2])})` : "";
@@ -311,7 +316,9 @@
       const { now, head } = run, known = head?.predicted;
       say(this.title_, known?.scenario ?? "matchday");
       const whole = duration(), left = whole === null ? null : Math.max(0, whole - elapsed());
-      say(this.clock, now.t_s === undefined ? "waiting for the first second" : `${clock(elapsed())} elapsed` + (left === null ? "" : left ? `, ${clock(left)} remaining` : ", the schedule is over"));
+      const gone = run.missed >= GONE_AFTER;
+      say(this.clock, now.t_s === undefined ? "waiting for the first second"
+        : `${clock(elapsed())} elapsed` + (gone || left === null ? "" : left ? `, ${clock(left)} remaining` : ", the schedule is over"));
       this.drawState();
       this.drawPhases();
       this.drawTiles();
@@ -346,7 +353,7 @@
 
     drawTiles() {
       const { now, head } = run, known = head?.predicted, row = run.rows.at(-1), tiles = [];
-      tiles.push(["Phase", now.phase ?? "–", now.outstanding === undefined || now.outstanding === null ? "" : `${now.outstanding} requests outstanding`]);
+      tiles.push(["Phase", now.phase ?? "–", now.outstanding === undefined || now.outstanding === null ? "" : `outstanding requests: ${now.outstanding}`]);
       for (const chart of CHARTS) {
         const t = chart.steps ? elapsed() : middleOfLast(), v = chart.steps ? run.replicas.at(-1)?.[2] ?? null : row?.[chart.row] ?? null;
         const p = predictedAt(chart, t), place = v === null || !p ? null : v < p[0] ? "▼ below the band" : v > p[2] ? "▲ above the band" : "● inside the band";

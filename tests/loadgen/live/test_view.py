@@ -64,6 +64,18 @@ def test_a_cursor_gets_only_what_came_after_it() -> None:
     assert "head" not in said
 
 
+def test_a_long_past_comes_in_pieces_that_do_not_stop_the_generator() -> None:
+    view = View()
+    for t in range(1, 1201):
+        view.feed(second(t))
+    pieces = [asked(view)]
+    while pieces[-1]["more"]:
+        pieces.append(asked(view, pieces[-1]["cursor"]))
+    assert [len(piece["rows"]) for piece in pieces] == [500, 500, 200]
+    assert [row[0] for piece in pieces for row in piece["rows"]] == list(range(1, 1201))
+    assert [piece["fresh"] for piece in pieces] == [True, False, False]
+
+
 def test_a_cursor_of_another_run_gets_everything() -> None:
     view, other = View(), View()
     view.feed(second(1))
