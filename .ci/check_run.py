@@ -23,7 +23,7 @@ checks = {
     "the prediction used this calibration": prediction.calibration_sha256 == calibration.sha256(),
     "prediction and measurement are of one scenario": prediction.scenario_sha256 == measurement.scenario_sha256,
     "the prediction was written before the surge": (run / "prediction.json").stat().st_mtime
-    < (run / "surge-records.csv").stat().st_mtime,
+    < (run / "surge.records").stat().st_mtime,
     "every planned request was sent": measurement.validity is not None
     and measurement.validity.sent == measurement.validity.planned,
     "the run is not invalid": measurement.validity is not None and measurement.validity.verdict != "invalid",

@@ -13,7 +13,8 @@ from importlib.metadata import version
 import numpy as np
 
 from balancer.haproxy.log import LogLine, failure_kind
-from loadgen.progress import new_histogram, record_s
+from loadgen.histograms import histogram_of
+from loadgen.progress import percentile_s
 from loadgen.records import Attempt
 from scenarios.figures import FATES, Floats, Requests, phase_outcome, series_of
 from scenarios.load import LoadedScenario
@@ -50,25 +51,19 @@ def unix_s(monotonic_s: float) -> float:
     return time.time() - time.monotonic() + monotonic_s
 
 
-def final_attempts(observation: Observation) -> list[Attempt]:
-    """The last attempt of each request, in order of the schedule; a run cut short left some of them unfinished."""
-    last: dict[int, Attempt] = {}
-    for attempt in observation.attempts:
-        if attempt.index not in last or attempt.attempt > last[attempt.index].attempt:
-            last[attempt.index] = attempt
-    finals = [last[index] for index in sorted(last)]
-    if observation.ended_s is None:
-        return finals
-    mix, kind = observation.loaded.scenario.traffic.requests, observation.schedule.request
-    return [a for a in finals if not a.worth_a_retry or a.attempt == mix[kind[a.index]].retries]
+def final_attempts(attempts: Iterable[Attempt]) -> list[Attempt]:
+    """The last attempt of each request that came to its end, in order of the schedule."""
+    return sorted((attempt for attempt in attempts if attempt.final), key=lambda attempt: attempt.index)
 
 
 def fate_of(attempt: Attempt, line: LogLine | None) -> str:
-    """What became of a request, by its last attempt: the client's word on time-outs, the proxy's on the rest."""
+    """What became of a request, by its last attempt: the client's word on time-outs and checks, the proxy's on the rest."""
     if attempt.good:
         return "ok"
     if attempt.error == "timeout":
         return "client_timeout"
+    if attempt.error == "check":
+        return "server_error"
     if line is not None and (kind := failure_kind(line)) is not None:
         return kind
     if attempt.status >= 400:
@@ -79,7 +74,7 @@ def fate_of(attempt: Attempt, line: LogLine | None) -> str:
 def observe(observation: Observation) -> Outcome:
     """Figures of the run, or of the part of it that took place; a request without a last record was not offered."""
     loaded, schedule = observation.loaded, observation.schedule
-    finals = final_attempts(observation)
+    finals = final_attempts(observation.attempts)
     requests = Requests(
         intended_s=schedule.intended_s[[attempt.index for attempt in finals]],
         latency_s=np.array([attempt.done_s - attempt.intended_s for attempt in finals], dtype=np.float64),
@@ -141,9 +136,7 @@ def histogram_latency(latencies_s: Floats) -> Latency:
     """Latency figures as HdrHistogram has them, three significant digits; the mean is exact."""
     if not len(latencies_s):
         return Latency(mean=None, p50=None, p90=None, p95=None, p99=None, p999=None, max=None)
-    histogram = new_histogram()
-    for latency_s in latencies_s.tolist():
-        record_s(histogram, latency_s)
+    histogram = histogram_of(latencies_s)
     named = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p999": 99.9}
-    quantiles = {name: histogram.get_value_at_percentile(percent) / 1e6 for name, percent in named.items()}
+    quantiles = {name: percentile_s(histogram, percent) for name, percent in named.items()}
     return Latency(mean=float(latencies_s.mean()), **quantiles, max=float(latencies_s.max()))

@@ -1,117 +1,175 @@
-"""The open-loop user: every request is sent at its intended time, however slow the answers are.
+"""The open-loop sender: every request leaves at its intended time, however slow the answers are.
 
-A Locust user whose one task walks the schedule; each request runs in a greenlet of its own, so that a stalled
-server delays nobody. Locust's own statistics are fed beside ours.
+It walks its share of the schedule; each request runs in a greenlet of its own, so that a stalled server delays
+nobody.
 """
 
 from __future__ import annotations
 
 import time
+from array import array
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import gevent
-from gevent.event import Event
-from gevent.pool import Group
+import numpy as np
+from gevent.event import AsyncResult, Event
+from gevent.hub import spawn_raw
 from locust import User, task
+from numpy.typing import NDArray
 
-from loadgen.http import OWN_LIMIT, Client
-from loadgen.progress import Progress
-from loadgen.records import Attempt, Recorder
+from loadgen.http import Client, request_bytes
+from loadgen.records import Recorder, worth_a_retry
 from loadgen.retry import backoff_s
+from scenarios.messages import Messages
 from scenarios.schema import Request
 from scenarios.traffic import Schedule
 
 # Each outstanding request holds a socket and a greenlet of about 15 KiB.
 MOST_OUTSTANDING = 15_000
 _GRACE_S = 1.0
+# How long a dispatcher that has time may sleep, so that a stop is heard.
+_LONGEST_SLEEP_S = 0.1
 
 
-class Run:
-    """One run over a schedule. `epoch` is the schedule's first moment on `time.monotonic()`'s clock."""
+@dataclass
+class Counts:
+    """What became of a share so far. `dropped_*` left this machine never: it had too many outstanding, or no socket."""
+
+    sent: int = 0
+    outstanding: int = 0
+    outstanding_max: int = 0
+    dropped_outstanding: int = 0
+    own_errors: dict[str, int] = field(default_factory=lambda: {"ports": 0, "descriptors": 0, "other": 0})
+
+    @property
+    def dropped_own_limits(self) -> int:
+        """Requests that this machine's limits kept from being sent."""
+        return sum(self.own_errors.values())
+
+
+class Sender:
+    """Sends requests number `share`, `share + of`, ... of a schedule whose first moment is `epoch` (monotonic)."""
 
     def __init__(
         self,
         schedule: Schedule,
         requests: tuple[Request, ...],
+        messages: Messages,
         clients: Mapping[int, Client],
+        *,
         epoch: float,
         seed: int,
-        recorder: Recorder,
+        share: int = 0,
+        of: int = 1,
     ) -> None:
         self.schedule, self.requests, self.clients = schedule, requests, clients
-        self.epoch, self.seed, self.recorder = epoch, seed, recorder
-        self.progress = Progress(epoch)
-        self.stopping = Event()
-        self.complete = False
-        # Requests that this machine's limits kept from being sent: they are neither sent nor recorded.
-        self.dropped = 0
+        self.epoch, self.seed, self.share, self.of = epoch, seed, share, of
+        self.planned = len(range(share, len(schedule.intended_s), of))
+        self.recorder, self.counts, self.lag_s = Recorder(), Counts(), array("d")
+        self.stopping, self.ended, self.complete = Event(), Event(), False
+        self.taken = False
+        self._messages = messages
+        self._expected = [messages.expect(number) for number in range(len(requests))]
+        self._wire: dict[int, tuple[bytes, bytes]] = {}
+
+    def take_lags(self) -> NDArray[np.float64]:
+        """(n,) lags in seconds of the requests sent since the last time."""
+        taken, self.lag_s = self.lag_s, array("d")
+        return np.frombuffer(taken, dtype=np.float64)
+
+    def send_all(self) -> None:
+        """Send the share, wait for the answers, or stop when told to."""
+        intended = self.schedule.intended_s[self.share :: self.of].tolist()
+        counts, clock, epoch = self.counts, time.monotonic, self.epoch
+        for turn, intended_s in enumerate(intended):
+            while (wait_s := epoch + intended_s - clock()) > 0 and not self.stopping.is_set():
+                gevent.sleep(min(wait_s, _LONGEST_SLEEP_S))
+            if self.stopping.is_set():
+                break
+            if counts.outstanding >= MOST_OUTSTANDING:
+                counts.dropped_outstanding += 1
+                continue
+            counts.outstanding += 1
+            counts.outstanding_max = max(counts.outstanding_max, counts.outstanding)
+            spawn_raw(self._request, self.share + turn * self.of, intended_s)
+            if turn % 64 == 63:
+                gevent.sleep(0)  # a dispatcher that is late still lets answers be read
+        else:
+            while counts.outstanding and not self.stopping.wait(0.02):
+                pass
+            self.complete = not self.stopping.is_set() and counts.sent == self.planned
+        until = clock() + _GRACE_S
+        while counts.outstanding and clock() < until:
+            gevent.sleep(0.02)
+
+    def _request(self, index: int, intended_s: float) -> None:
+        """All attempts of one request."""
+        try:
+            self._attempts(index, intended_s)
+        finally:
+            self.counts.outstanding -= 1
+
+    def _attempts(self, index: int, intended_s: float) -> None:
+        schedule, counts, epoch, clock = self.schedule, self.counts, self.epoch, time.monotonic
+        kind = int(schedule.request[index])
+        request, expected = self.requests[kind], self._expected[kind]
+        client = self.clients[int(schedule.client[index])]
+        before, after = self._bytes(kind, int(schedule.key[index]))
+        for number in range(request.retries + 1):
+            whole = b"%sX-Request-Id: %d-%d\r\n%s" % (before, index, number, after)
+            send_s = clock() - epoch
+            if number == 0:
+                counts.sent += 1
+                self.lag_s.append(send_s - intended_s)
+            answer = client.send(request.method, whole, request.timeout, whole=expected is not None)
+            done_s = clock() - epoch
+            if answer.own_limit:
+                counts.own_errors[answer.own_limit] += 1
+                counts.sent -= number == 0  # it never left
+                return
+            error = answer.error
+            if expected is not None and not error and expected.problem(answer.status, answer.body):
+                error = "check"
+            final = number == request.retries or not worth_a_retry(answer.status, error)
+            self.recorder.add(
+                index, number, kind, intended_s, send_s, done_s, answer.status, error, final, answer.bytes
+            )
+            if final:
+                return
+            gevent.sleep(backoff_s(self.seed, index, number, request.backoff))
+
+    def _bytes(self, kind: int, key: int) -> tuple[bytes, bytes]:
+        """The request of a kind and key on the wire; those of kinds without keys are made once."""
+        if (made := self._wire.get(kind)) is None:
+            message = self._messages.of(kind, key)
+            made = request_bytes(message.method, message.path, message.headers, message.body)
+            if self.requests[kind].keys == 1:
+                self._wire[kind] = made
+        return made
 
 
-class OpenLoopUser(User):
-    """Walks `run.schedule` once."""
+class ScheduleUser(User):
+    """Locust's user that does the sending: one on each worker. More of them, should Locust spawn any, stand idle."""
 
     abstract = True
-    run_of_load: ClassVar[Run]
+    post: ClassVar[AsyncResult[Sender]]
+
+    @classmethod
+    def waiting(cls) -> type[ScheduleUser]:
+        """A user class of its own that waits for a Sender at its `post`."""
+        return type("ScheduleUser", (cls,), {"abstract": False, "post": AsyncResult()})
 
     @task
-    def walk(self) -> None:
-        """Send everything, wait for the answers, and end the runner."""
-        run = self.run_of_load
-        under_way = Group()
-        intended = run.schedule.intended_s.tolist()
-        for index, intended_s in enumerate(intended):
-            wait_s = run.epoch + intended_s - time.monotonic()
-            # A greenlet that is late still lets the others work.
-            if run.stopping.wait(max(0.0, wait_s)) if wait_s > 0 else run.stopping.is_set():
-                break
-            if len(under_way) >= MOST_OUTSTANDING:
-                run.dropped += 1
-                continue
-            under_way.spawn(self._request, run, index, intended_s)
-            run.progress.outstanding_max = max(run.progress.outstanding_max, len(under_way))
-        else:
-            self._wait(run, under_way)
-            run.complete = not run.stopping.is_set() and not run.dropped
-        under_way.join(timeout=_GRACE_S)
-        under_way.kill()
-        self.environment.runner.quit()
-
-    @staticmethod
-    def _wait(run: Run, under_way: Group) -> None:
-        while len(under_way) and not run.stopping.is_set():
-            under_way.join(timeout=0.1)
-
-    def _request(self, run: Run, index: int, intended_s: float) -> None:
-        """All attempts of one request."""
-        request = run.requests[run.schedule.request[index]]
-        client = run.clients[int(run.schedule.client[index])]
-        path = request.path.replace("{key}", str(run.schedule.key[index]))
-        for attempt in range(request.retries + 1):
-            send_s = time.monotonic() - run.epoch
-            if attempt == 0:
-                run.progress.sent(send_s - intended_s)
-            headers = {"Host": request.host, "X-Request-Id": f"{index}-{attempt}"}
-            answer = client.send(request.method, path, headers, request.timeout)
-            if answer.error == OWN_LIMIT:
-                run.dropped += 1
-                return
-            done_s = time.monotonic() - run.epoch
-            record = Attempt(index, attempt, intended_s, send_s, done_s, answer.status, answer.error, answer.bytes)
-            run.recorder.add(record)
-            self._tell_locust(request, record)
-            if attempt == request.retries or not record.worth_a_retry:
-                run.progress.done(done_s - intended_s, good=record.good)
-                return
-            gevent.sleep(backoff_s(run.seed, index, attempt, request.backoff))
-
-    def _tell_locust(self, request: Request, record: Attempt) -> None:
-        failure = None if record.good else RuntimeError(record.error or f"status {record.status}")
-        self.environment.events.request.fire(
-            request_type=request.method,
-            name=request.path,
-            response_time=(record.done_s - record.send_s) * 1000,
-            response_length=record.bytes,
-            exception=failure,
-            context={},
-        )
+    def send(self) -> None:
+        """Send a share; whoever stops the user stops the sending."""
+        sender = self.post.get()
+        if not sender.taken:
+            sender.taken = True
+            try:
+                sender.send_all()
+            finally:
+                sender.stopping.set()
+                sender.ended.set()
+        Event().wait()

@@ -19,7 +19,7 @@ from balancer.haproxy.log import LogLine
 from loadgen.records import Attempt, read_records
 from matchday.display import Display, Stage
 from matchday.errors import EnvironmentFailedError
-from matchday.load import Load, Progress
+from matchday.load import Driving, Load, Progress
 from matchday.measure import read_log
 from matchday.rundir import RunDirectory
 from matchday.targets.target import Target
@@ -127,7 +127,8 @@ async def _low_load(
     quiet = dataclasses.replace(loaded, scenario=loaded.scenario.model_copy(update={"traffic": traffic}), trace=None)
     schedule = build_schedule(quiet, seed + _SEED_OFFSET)
     log_start = target.proxy_log.stat().st_size
-    load = await Load.start(run, "calibration", loaded, schedule, target.address, seed + _SEED_OFFSET)
+    driving = Driving(owned=True)  # whoever chose the target has seen to that
+    load = await Load.start(run, "calibration", loaded, schedule, target.address, seed + _SEED_OFFSET, driving)
 
     def show(progress: Progress) -> None:
         stage.update(progress.t_s / plan.duration_s, f"{progress.ok} answered, {progress.failed} failed")

@@ -56,6 +56,14 @@ Owned = Annotated[
     bool,
     typer.Option("--i-own-this-host", help="Drive load at an --address that is neither loopback nor the context's."),
 ]
+Processes = Annotated[int, typer.Option(min=0, max=64, help="Send from so many worker processes; 0: from one alone.")]
+AbortOn = Annotated[
+    str | None, typer.Option(metavar="SHARE:TIME", help="Give up when so many fail for so long, such as 20%:10s.")
+]
+MaxRate = Annotated[float | None, typer.Option("--max-rps", min=1, help="Refuse a schedule that is ever faster.")]
+Live = Annotated[
+    str | None, typer.Option(metavar="HOST:PORT", help="Show the run in Locust's web UI, such as 127.0.0.1:8089.")
+]
 OutDirectory = Annotated[
     Path | None, typer.Option("--out", help="Run directory, new or empty; runs/NAME-TIME when left out.")
 ]
@@ -147,15 +155,21 @@ def rehearse(
     context: ContextName = None,
     address: Address = None,
     owned: Owned = False,
+    processes: Processes = 0,
+    abort_on: AbortOn = None,
+    max_rps: MaxRate = None,
+    live: Live = None,
     as_json: AsJson = False,
 ) -> int:
     """The whole loop: calibrate, freeze the prediction, drive the real surge, compare, report."""
     from matchday.commands import rehearse as verb
+    from matchday.load import Driving
     from matchday.targets.choice import choose
 
     return verb.run(
         scenario,
         choose(target, haproxy=haproxy, context=context, address=address, owned=owned),
+        Driving(processes, abort_on, max_rps, live),
         seed=seed,
         replications=replications,
         out=out,

@@ -12,17 +12,41 @@ from dataclasses import dataclass
 from matchday.errors import EnvironmentFailedError
 from matchday.rundir import RunDirectory
 from matchday.targets.local.child import Child
+from scenarios.errors import ScenarioError
 from scenarios.load import LoadedScenario
 from scenarios.traffic import Schedule, save_schedule
 
-# How long before the first intended request the generator is started: importing Locust takes about a second.
-LEAD_S = 4.0
+_READY_S = 90.0
 _OVERTIME_S = 30.0
+_BAD_INPUT = 2
+
+
+@dataclass(frozen=True)
+class Driving:
+    """How the load is driven: from so many worker processes, or from one process alone when there are none.
+
+    `abort_on` (SHARE:SECONDS) is when it is given up, `live` (HOST:PORT) where it is shown; an `owned` target may be
+    elsewhere than on loopback.
+    """
+
+    processes: int = 0
+    abort_on: str | None = None
+    max_rps: float | None = None
+    live: str | None = None
+    owned: bool = False
+
+    def words(self, run: RunDirectory) -> list[str]:
+        """The generator's words for it."""
+        words = ["--owned"] if self.owned else []
+        words += ["--processes", str(self.processes)] if self.processes else []
+        words += ["--abort-on", self.abort_on] if self.abort_on is not None else []
+        words += ["--max-rps", repr(self.max_rps)] if self.max_rps is not None else []
+        return words + (["--live", self.live, "--run", str(run.path)] if self.live is not None else [])
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What the generator said last; `lag_p99_s` is its own lateness."""
+    """What the generator said last: counts since the start, rate and p95 of the last second."""
 
     t_s: float
     sent: int
@@ -30,6 +54,7 @@ class Progress:
     failed: int
     rate_rps: float
     p95_s: float | None
+    phase: str
 
 
 class Load:
@@ -37,24 +62,47 @@ class Load:
 
     def __init__(self, run: RunDirectory, name: str, child: Child, epoch: float, duration_s: float) -> None:
         self.child, self.epoch, self.duration_s = child, epoch, duration_s
-        self.records = run.path / f"{name}-records.csv"
+        self.records = run.path / f"{name}.records"
         self.stats = run.path / f"{name}-stats.json"
 
     @classmethod
     async def start(
-        cls, run: RunDirectory, name: str, loaded: LoadedScenario, schedule: Schedule, target: str, seed: int
+        cls,
+        run: RunDirectory,
+        name: str,
+        loaded: LoadedScenario,
+        schedule: Schedule,
+        target: str,
+        seed: int,
+        driving: Driving,
     ) -> Load:
-        """Start the generator so that the schedule begins LEAD_S from now."""
+        """Start the generator and wait until it is about to send.
+
+        ScenarioError when it refuses what it was asked, EnvironmentFailedError when it dies or is never ready.
+        """
         schedule_path = run.path / f"{name}-schedule.npz"
         save_schedule(schedule, schedule_path)
-        epoch = time.monotonic() + LEAD_S
         command = [sys.executable, "-m", "loadgen", "run", "--scenario", str(loaded.directory), "--seed", str(seed)]
-        command += ["--schedule", str(schedule_path), "--target", target, "--epoch", repr(epoch)]
-        command += ["--records", str(run.path / f"{name}-records.csv"), "--stats", str(run.path / f"{name}-stats.json")]
-        if not target.startswith("127."):
-            command.append("--owned")  # whoever chose the target has seen to that
-        with (run.path / "loadgen.log").open("ab") as log:
+        command += ["--schedule", str(schedule_path), "--target", target, *driving.words(run)]
+        command += ["--records", str(run.path / f"{name}.records"), "--stats", str(run.path / f"{name}-stats.json")]
+        log_path = run.path / "loadgen.log"
+        with log_path.open("ab") as log:
+            start = log.tell()
             child = await Child.start("load generator", command, log=log, stdout=asyncio.subprocess.PIPE)
+        try:
+            async with asyncio.timeout(_READY_S):
+                epoch = await _epoch(child)
+        except TimeoutError:
+            await child.stop(grace_s=1.0)
+            raise EnvironmentFailedError(f"the load generator was not ready after {_READY_S:.0f} s") from None
+        except asyncio.CancelledError:
+            await child.stop(grace_s=1.0)
+            raise
+        if epoch is None:
+            code, said = await child.process.wait(), log_path.read_bytes()[start:].decode(errors="replace").strip()
+            if code == _BAD_INPUT and said:
+                raise ScenarioError(said)
+            raise EnvironmentFailedError(f"the load generator died before its first request ({child.death()}): {said}")
         return cls(run, name, child, epoch, schedule.duration_s)
 
     async def finish(self, on_progress: Callable[[Progress], None]) -> None:
@@ -74,7 +122,7 @@ class Load:
 
     async def stop(self) -> None:
         """Have it flush what it measured, and end."""
-        await self.child.stop(grace_s=3.0)
+        await self.child.stop(grace_s=6.0)
 
     async def _read(self, on_progress: Callable[[Progress], None]) -> None:
         stdout = self.child.process.stdout
@@ -83,6 +131,18 @@ class Load:
             progress = heard(line)
             if progress is not None:
                 on_progress(progress)
+
+
+async def _epoch(child: Child) -> float | None:
+    """The schedule's first moment, as the generator announces it; None when it ended without a word."""
+    stdout = child.process.stdout
+    assert stdout is not None
+    while line := await stdout.readline():
+        try:
+            return float(json.loads(line)["epoch"])
+        except (ValueError, KeyError, TypeError):
+            continue
+    return None
 
 
 def heard(line: bytes) -> Progress | None:

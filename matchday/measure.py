@@ -9,7 +9,7 @@ from pathlib import Path
 from balancer.haproxy.log import LogLine, parse_all
 from loadgen.observe import Observation, observe, unix_s
 from loadgen.records import read_records
-from loadgen.validity import judge
+from loadgen.validity import Around, judge
 from matchday.surge import Surge
 from matchday.targets.target import Target
 from scenarios.calibration import Calibration
@@ -31,23 +31,15 @@ def measured_outcome(target: Target, surge: Surge, schedule: Schedule, seed: int
     stats = json.loads(surge.load.stats.read_text()) if surge.load.stats.exists() else {}
     ended_early = None if surge.failure is None else str(surge.failure) or "interrupted"
     sent = int(stats.get("sent", sum(attempt.attempt == 0 for attempt in attempts)))
-    surprises = target.surprises()
-    if stats.get("dropped"):
-        surprises.append(
-            f"{stats['dropped']} requests were not sent: too many were outstanding, or the generator was out of sockets"
-        )
     last_s = attempts[-1].intended_s if attempts else 0.0
-    validity = judge(
-        planned=len(schedule.intended_s),
-        sent=sent,
-        lag_p99_s=stats.get("dispatch_lag_p99_s"),
-        generator_cores=stats["cpu_s"] / stats["wall_s"] if stats else None,
+    around = Around(
         proxy_cores=surge.proxy_cores,
         pods_cores=surge.pods_cores,
         machine_busy_ratio=surge.machine_busy_ratio,
         ended_early=ended_early,
-        surprises=surprises,
+        surprises=target.surprises(),
     )
+    validity = judge(len(schedule.intended_s), sent, stats, around)
     return observe(
         Observation(
             loaded=target.loaded,
@@ -55,7 +47,7 @@ def measured_outcome(target: Target, surge: Surge, schedule: Schedule, seed: int
             attempts=attempts,
             log=read_log(target.proxy_log, surge.proxy_log_start),
             epoch_unix_s=unix_s(surge.load.epoch),
-            ended_s=None if surge.failure is None else min(surge.ended_s, last_s + 1.0),
+            ended_s=None if surge.failure is None and not stats.get("aborted") else min(surge.ended_s, last_s + 1.0),
             replicas=_replicas(target, surge),
             validity=validity,
             seed=seed,

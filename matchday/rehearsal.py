@@ -12,7 +12,7 @@ import hashlib
 import signal
 import threading
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -20,6 +20,7 @@ from typing import TypeVar
 from matchday.calibrate import calibrate
 from matchday.display import Display
 from matchday.errors import EnvironmentFailedError, InterruptedRunError
+from matchday.load import Driving
 from matchday.measure import measured_outcome
 from matchday.report.record import read_model
 from matchday.rundir import RunDirectory
@@ -45,6 +46,7 @@ class Rehearsal:
     run: RunDirectory
     choice: Choice
     display: Display
+    driving: Driving = field(default_factory=Driving)
 
     def calibrate(self) -> Calibration:
         """Bring the target up, measure it at low load, take it down."""
@@ -82,7 +84,7 @@ class Rehearsal:
             await self._predict(target.loaded, given)
             self._enter("surge", "the real one")
             schedule = build_schedule(self.loaded, self.seed)
-            surge = await drive_surge(target, self.run, schedule, self.seed, self.display)
+            surge = await drive_surge(target, self.run, schedule, self.seed, self.driving, self.display)
             outcome = measured_outcome(target, surge, schedule, self.seed, given)
             self.run.write_model("measurement.json", outcome)
             if surge.failure is not None:

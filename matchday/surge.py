@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from balancer.errors import BalancerError
 from matchday.display import Display, Stage
 from matchday.errors import EnvironmentFailedError
-from matchday.load import Load, Progress
+from matchday.load import Driving, Load, Progress
 from matchday.rundir import RunDirectory
 from matchday.targets.local.procfs import machine_times
 from matchday.targets.target import Change, Target
 from scenarios.schema import KillDisturbance, SlowDisturbance
 from scenarios.traffic import Schedule
+
+_REPLICAS_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,14 @@ class Surge:
     failure: BaseException | None
 
 
-async def drive_surge(target: Target, run: RunDirectory, schedule: Schedule, seed: int, display: Display) -> Surge:
+async def drive_surge(
+    target: Target, run: RunDirectory, schedule: Schedule, seed: int, driving: Driving, display: Display
+) -> Surge:
     """Send the schedule while HPA, controller and disturbances work; what goes wrong is in `failure`, not raised."""
     loaded = target.loaded
     log_start = target.proxy_log.stat().st_size
-    load = await Load.start(run, "surge", loaded, schedule, target.address, seed)
+    owned = replace(driving, owned=True)  # whoever chose the target has seen to that
+    load = await Load.start(run, "surge", loaded, schedule, target.address, seed, owned)
     run.epoch = load.epoch
     target.surge_begins()
     meter = await target.meter()
@@ -47,6 +52,7 @@ async def drive_surge(target: Target, run: RunDirectory, schedule: Schedule, see
     helpers = [
         asyncio.ensure_future(target.control(load.epoch)),
         asyncio.ensure_future(_disturb(target, run, load.epoch)),
+        asyncio.ensure_future(_tell_replicas(target, run, load.epoch)),
     ]
     failure: BaseException | None = None
     about = f"{schedule.duration_s:.0f} s, {len(schedule.intended_s)} requests through HAProxy at {target.address}"
@@ -76,19 +82,30 @@ async def drive_surge(target: Target, run: RunDirectory, schedule: Schedule, see
 
 def _shower(stage: Stage, schedule: Schedule, target: Target) -> Callable[[Progress], None]:
     def show(progress: Progress) -> None:
-        stage.update(progress.t_s / schedule.duration_s, reading(progress, schedule, target.changes[-1]))
+        stage.update(progress.t_s / schedule.duration_s, reading(progress, target.changes[-1]))
 
     return show
 
 
-def reading(progress: Progress, schedule: Schedule, replicas: Change) -> str:
+def reading(progress: Progress, replicas: Change) -> str:
     """What the live display says; `replicas` is (time, desired, ready, in rotation)."""
-    starts = [phase.start_s for phase in schedule.phases]
-    phase = schedule.phases[max(0, bisect_right(starts, progress.t_s) - 1)].name
     p95 = "-" if progress.p95_s is None else f"{progress.p95_s * 1000:.0f} ms"
     _, desired, _, in_rotation = replicas
-    note = f"{phase}  {progress.rate_rps:.0f} rps  p95 {p95}  {in_rotation} of {desired} pods"
+    note = f"{progress.phase}  {progress.rate_rps:.0f} rps  p95 {p95}  {in_rotation} of {desired} pods"
     return f"{note}  {progress.failed} failed"
+
+
+async def _tell_replicas(target: Target, run: RunDirectory, epoch: float) -> None:
+    """Write each change of replicas as it comes, for the live page; never returns."""
+    told = 0
+    with (run.path / "replicas.jsonl").open("a", encoding="utf-8") as file:
+        while True:
+            for at, desired, ready, in_rotation in target.changes[told:]:
+                row = {"t_s": round(max(0.0, at - epoch), 3), "desired": desired, "ready": ready}
+                file.write(json.dumps({**row, "in_rotation": in_rotation}) + "\n")
+            file.flush()
+            told = len(target.changes)
+            await asyncio.sleep(_REPLICAS_S)
 
 
 async def _disturb(target: Target, run: RunDirectory, epoch: float) -> None:

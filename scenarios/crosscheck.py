@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from scenarios.call_check import reached_paths
 from scenarios.mistakes import Mistakes, near_miss
+from scenarios.placeholders import placeholders
 from scenarios.schema import Phase, Scenario, SlowDisturbance, Trace
 from scenarios.served import Served
 from scenarios.service_time import mean_s
@@ -61,12 +62,19 @@ def check_requests(scenario: Scenario, served: Served, mistakes: Mistakes) -> No
         at: FieldPath = ("traffic", "requests", index)
         if served.deployment(request.host, request.path) is None:
             mistakes.scenario((*at, "host"), f"{request.host}{request.path}", served.allowed())
+        elif request.data is not None and served.backend(request.host, request.path) in served.hashed:
+            allowed = "a backend that does not pick pods by a hash of the request, for the model knows no parameters"
+            mistakes.scenario((*at, "data"), request.data.file, allowed)
         if request.path not in paths:
             allowed = f"a path that workload.paths describes{near_miss(request.path, paths)}"
             mistakes.scenario((*at, "path"), request.path, allowed)
         if "{key}" in request.path and request.keys == 1:
             mistakes.scenario((*at, "keys"), None if "keys" not in request.model_fields_set else 1, "more than 1")
-        if "{key}" not in request.path and request.keys > 1:
+        if (
+            request.keys > 1
+            and not any("key" in names for names in placeholders(request).values())
+            and not request.data
+        ):
             mistakes.scenario((*at, "path"), request.path, "a path with {key}, since `keys` is given")
     used = reached_paths(scenario)
     if all(path in paths for path in used):

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from balancer.policy.desired import desired_config
 from balancer.policy.manifests import KINDS, read_manifests
 from balancer.policy.objects import Manifests
+from scenarios.attachments import Attachments, read_attachments
 from scenarios.call_check import check_calls
 from scenarios.cluster_check import check_disturbances, check_nodes
 from scenarios.crosscheck import check_requests, check_traffic, check_workload
 from scenarios.errors import ScenarioError
 from scenarios.files import beside
 from scenarios.manifest_check import check_manifests, is_foreign, unused_metrics
+from scenarios.message_check import check_messages, with_keys
 from scenarios.mistakes import Mistakes
 from scenarios.schema import Scenario
 from scenarios.served import Served
@@ -41,6 +43,7 @@ class LoadedScenario:
     sha256: str
     trace: tuple[tuple[str, float], ...] | None = None
     warnings: tuple[str, ...] = ()
+    attachments: Attachments = field(default_factory=Attachments)
 
 
 def load_scenario(path: Path) -> LoadedScenario:
@@ -53,14 +56,19 @@ def load_scenario(path: Path) -> LoadedScenario:
     mistakes = Mistakes(document)
     files = [file, *_manifest_files(scenario, file.parent, mistakes)]
     trace_file = _trace_file(scenario, file.parent, mistakes)
+    attached = read_attachments(scenario, file.parent, mistakes)
     mistakes.raise_if_any()
+    check_messages(scenario, attached, mistakes)
+    mistakes.raise_if_any()
+    scenario = with_keys(scenario, attached)
     found = [entry for manifest in files[1:] for entry in read_documents(manifest)]
     trace: Rows | None = None
     if trace_file is not None:
         files.append(trace_file)
         trace = read_trace(trace_file)
     manifests, warnings = _checked(scenario, trace, document, found)
-    return LoadedScenario(scenario, manifests, file.parent, _sha256(files), trace, warnings)
+    digest = _sha256([*files, *attached.files])
+    return LoadedScenario(scenario, manifests, file.parent, digest, trace, warnings, attached)
 
 
 def _only_document(file: Path) -> Document:

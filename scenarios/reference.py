@@ -108,7 +108,9 @@ def _kind(field: Schema, definitions: Mapping[str, Schema]) -> str:
             return "`[from, to]`"
         return f"list of: {_kind(field['items'], definitions)}"
     if field["type"] == "object":
-        return f"by path: {_kind(field['additionalProperties'], definitions)}"
+        inner = field.get("additionalProperties") or next(iter(field["patternProperties"].values()))
+        by = "by path" if "title" in inner or "$ref" in inner else "by name"
+        return f"{by}: {_kind(inner, definitions)}"
     return _WORDS[field["type"]] + _bounds(field)
 
 

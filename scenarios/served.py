@@ -17,21 +17,28 @@ class Served:
     manifests: Manifests
     table: tuple[Route, ...]
     default_backend: str | None
+    hashed: frozenset[str] = frozenset()
+    """Backends that pick a server by a hash of the request's own text."""
 
     @classmethod
     def by(cls, manifests: Manifests) -> Served:
         """Read the Ingresses once."""
         config = without_servers(manifests, bind_address="127.0.0.1", bind_port=80).config
-        return cls(manifests, config.routes, config.default_backend)
+        hashed = {b.name for b in config.backends if b.settings.balance.algorithm in {"uri", "url_param", "hdr"}}
+        return cls(manifests, config.routes, config.default_backend, frozenset(hashed))
 
     def deployment(self, host: str, path: str) -> tuple[str, str] | None:
         """(namespace, name) of the Deployment behind a host and path; None when no Ingress serves them."""
-        route = match(self.table, host, path)
-        backend = self.default_backend if route is None else route.backend
+        backend = self.backend(host, path)
         if backend is None:
             return None
         found = backend_deployment(self.manifests, backend)
         return found.namespace, found.name
+
+    def backend(self, host: str, path: str) -> str | None:
+        """The name of the backend behind a host and path."""
+        route = match(self.table, host, path)
+        return self.default_backend if route is None else route.backend
 
     def allowed(self) -> str:
         """What to ask for instead."""

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,7 +141,7 @@ def phase_spans(loaded: LoadedScenario) -> tuple[PhaseSpan, ...]:
     )
 
 
-def save_schedule(schedule: Schedule, path: Path) -> None:
+def save_schedule(schedule: Schedule, path: Path | BinaryIO) -> None:
     """Write a schedule for another process to read."""
     names, bounds = [p.name for p in schedule.phases], [(p.start_s, p.end_s, p.surge) for p in schedule.phases]
     np.savez(
@@ -155,7 +156,7 @@ def save_schedule(schedule: Schedule, path: Path) -> None:
     )
 
 
-def load_schedule(path: Path) -> Schedule:
+def load_schedule(path: Path | BinaryIO) -> Schedule:
     """Read what `save_schedule` wrote."""
     with np.load(path) as file:
         phases = tuple(

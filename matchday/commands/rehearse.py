@@ -6,6 +6,7 @@ from pathlib import Path
 
 from matchday.conclude import conclude
 from matchday.display import Display
+from matchday.load import Driving
 from matchday.rehearsal import Rehearsal, given_calibration
 from matchday.rundir import RunDirectory
 from matchday.targets.target import Choice
@@ -15,6 +16,7 @@ from scenarios.load import load_scenario
 def run(
     path: Path,
     choice: Choice,
+    driving: Driving,
     *,
     seed: int | None,
     replications: int,
@@ -35,6 +37,7 @@ def run(
         run=directory,
         choice=choice,
         display=display,
+        driving=driving,
     )
     failure: Exception | None = None
     try:

@@ -38,17 +38,20 @@ def lognormal_s(mean_s: float, cv: float, chance: random.Random) -> float:
     return chance.lognormvariate(math.log(mean_s) - variance / 2, math.sqrt(variance))
 
 
+_NAME = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}")
+
+
 class Paths:
-    """Finds the work of a path; `{key}` in a pattern stands for one path element."""
+    """Finds the work of a path; a name in braces, such as `{key}`, stands for one path element or query value."""
 
     def __init__(self, workload: Mapping[str, Any]) -> None:
         self._exact: dict[str, Work] = {}
         self._patterns: list[tuple[re.Pattern[str], Work]] = []
         for path, behaviour in workload["paths"].items():
             work = Work(behaviour["time"], behaviour["cpu"], b"m" * behaviour["bytes"])
-            if "{key}" in path:
-                pattern = re.escape(path).replace(re.escape("{key}"), r"[^/?]+")
-                self._patterns.append((re.compile(pattern), work))
+            if _NAME.search(path):
+                fixed = (re.escape(part) for part in _NAME.split(path))
+                self._patterns.append((re.compile(r"[^/?&]*".join(fixed)), work))
             else:
                 self._exact[path] = work
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from loadgen.records import read_rows
 from scenarios.calibration import Calibration, PathCalibration
 from scenarios.load import load_scenario
 from scenarios.outcome import Outcome
@@ -82,8 +83,7 @@ class Rehearsed:
             return ""
 
     def sent(self) -> int:
-        records = self.run / "surge-records.csv"
-        return len(records.read_text().splitlines()) - 1 if records.exists() else 0
+        return len(read_rows(self.run / "surge.records"))
 
     def end(self) -> tuple[int, str]:
         """Exit code and stderr; every process it had started must be gone."""

@@ -9,9 +9,9 @@ import pytest
 from balancer.haproxy.log import LogLine, parse
 from loadgen.observe import Observation, fate_of, final_attempts, histogram_latency, observe, stays
 from loadgen.records import Attempt
-from loadgen.validity import judge
 from scenarios.figures import latency_of
 from scenarios.load import LoadedScenario
+from scenarios.outcome import Validity
 from scenarios.traffic import Schedule
 
 EPOCH = 1_700_000_000.0
@@ -29,8 +29,10 @@ def line(**changes: object) -> LogLine:
     return replace(parsed, **changes)  # type: ignore[arg-type]  # each test names real fields
 
 
-def attempt(index: int, number: int = 0, *, status: int = 200, error: str = "", took_s: float = 0.1) -> Attempt:
-    return Attempt(index, number, index * 1.0, index * 1.0, index * 1.0 + took_s, status, error, 12288)
+def attempt(
+    index: int, number: int = 0, *, status: int = 200, error: str = "", took_s: float = 0.1, final: bool = True
+) -> Attempt:
+    return Attempt(index, number, 0, index * 1.0, index * 1.0, index * 1.0 + took_s, status, error, final, 12288)
 
 
 @pytest.fixture
@@ -43,17 +45,7 @@ def observation(loaded: LoadedScenario, schedule_at: Callable[..., Schedule]) ->
         epoch_unix_s=EPOCH,
         ended_s=None,
         replicas=(),
-        validity=judge(
-            planned=4,
-            sent=4,
-            lag_p99_s=0.001,
-            generator_cores=0.1,
-            proxy_cores=0.1,
-            pods_cores=0.1,
-            machine_busy_ratio=0.1,
-            ended_early=None,
-            surprises=[],
-        ),
+        validity=Validity(verdict="valid", planned=4, sent=4, machine_cores=2),
         seed=1,
         calibration_sha256="c",
         created_at="2026-01-01T00:00:00+00:00",
@@ -75,19 +67,20 @@ def observation(loaded: LoadedScenario, schedule_at: Callable[..., Schedule]) ->
         ({"status": 502}, {"termination": "SH", "status": 502}, "server_error"),
         ({"status": 500}, {"status": 500}, "server_error"),
         ({"status": 500}, None, "server_error"),
+        ({"status": 200, "error": "check"}, {"status": 200}, "server_error"),
         ({"status": 0, "error": "connect"}, None, "connect"),
         ({"status": 0, "error": "reset"}, None, "aborted"),
     ],
 )
-def test_the_client_knows_of_time_outs_and_the_proxy_of_the_rest(
+def test_the_client_knows_of_time_outs_and_checks_and_the_proxy_of_the_rest(
     seen: dict[str, object], logged: dict[str, object] | None, fate: str
 ) -> None:
     assert fate_of(attempt(0, **seen), None if logged is None else line(**logged)) == fate  # type: ignore[arg-type]  # names of fields
 
 
 def test_a_request_is_judged_by_its_last_attempt_and_timed_from_its_intended_moment(observation: Observation) -> None:
-    repeated = Attempt(1, 1, 1.0, 1.4, 1.7, 200, "", 12288)
-    outcome = observe(replace(observation, attempts=[repeated, attempt(1, status=503), attempt(0)]))
+    repeated = Attempt(1, 1, 0, 1.0, 1.4, 1.7, 200, "", True, 12288)
+    outcome = observe(replace(observation, attempts=[repeated, attempt(1, status=503, final=False), attempt(0)]))
     assert outcome.total.success_ratio == 1.0
     assert outcome.total.latency_s.max == pytest.approx(0.7)
 
@@ -113,9 +106,9 @@ def test_failures_carry_the_proxys_reason(observation: Observation) -> None:
 
 
 def test_a_run_cut_short_counts_only_what_ended_and_stops_where_it_was_cut(observation: Observation) -> None:
-    to_be_repeated = attempt(1, status=503)
+    to_be_repeated = attempt(1, status=503, final=False)
     cut = replace(observation, attempts=[attempt(0), to_be_repeated], ended_s=1.5)
-    assert [final.index for final in final_attempts(cut)] == [0]
+    assert [final.index for final in final_attempts(cut.attempts)] == [0]
     outcome = observe(cut)
     assert [(phase.name, phase.end_s) for phase in outcome.phases] == [("calm", 1.0), ("surge", 1.5)]
     assert outcome.total.success_ratio == 1.0

@@ -22,7 +22,7 @@ def line(**timers: int) -> LogLine:
 
 
 def answered(latency_s: float, log: LogLine) -> Answered:
-    return Answered(Attempt(0, 0, 10.0, 10.001, 10.0 + latency_s, 200, "", 1), "/live", log)
+    return Answered(Attempt(0, 0, 0, 10.0, 10.001, 10.0 + latency_s, 200, "", True, 1), "/live", log)
 
 
 def test_the_slot_is_what_the_proxy_timed_and_the_rest_is_outside() -> None:

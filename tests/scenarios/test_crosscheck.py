@@ -97,3 +97,13 @@ def test_connections_cost_only_where_they_are_not_kept(quick: Copy) -> None:
     assert rest(quick) == ["traffic.connect: 0.003s: only with keep_alive: false"]
     quick.edit("scenario.yaml", "connect: 3ms", "connect: 3ms\n  keep_alive: false")
     assert quick.load().scenario.traffic.connect == 0.003
+
+
+def test_parameters_are_refused_where_the_model_would_have_to_hash_them(quick: Copy) -> None:
+    (quick.directory / "d.csv").write_text("term\nfinal\n")
+    quick.edit("scenario.yaml", "path: /live,", "path: '/live?q={term}', data: {file: d.csv},")
+    quick.edit("scenario.yaml", "    /live:", "    '/live?q={term}':")
+    assert quick.load().scenario.traffic.requests[0].keys == 1
+    quick.edit("app.yaml", "load-balance: leastconn", "load-balance: uri")
+    allowed = "a backend that does not pick pods by a hash of the request, for the model knows no parameters"
+    assert rest(quick) == [f"traffic.requests[0].data: d.csv: {allowed}"]

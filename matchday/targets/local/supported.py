@@ -45,8 +45,8 @@ def _found(scenario: Scenario, target: str) -> Iterator[tuple[FieldPath, object]
         yield ("traffic", "users"), f"{traffic.users.count} users"
     if target == "kube" and traffic.clients > 1:
         yield ("traffic", "clients"), traffic.clients  # a cluster sees one address, this machine's
-    if not traffic.keep_alive:
-        yield ("traffic", "keep_alive"), False
+    if traffic.tls is not None:
+        yield ("traffic", "tls"), traffic.tls.server_name or traffic.tls.ca or "TLS"
     for path, behaviour in workload.paths.items():
         if behaviour.calls:
             yield ("workload", "paths", path, "calls"), ", ".join(call.host + call.path for call in behaviour.calls)

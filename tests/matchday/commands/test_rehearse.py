@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from matchday.commands import rehearse
+from matchday.load import Driving
 from matchday.targets.choice import OnThisMachine
 from scenarios.errors import ScenarioError
 
@@ -12,7 +13,9 @@ QUICK = Path(__file__).parents[3] / "scenarios" / "quick"
 
 def run(path: Path, out: Path, calibration: Path | None = None) -> int:
     choice = OnThisMachine(None)
-    return rehearse.run(path, choice, seed=None, replications=2, out=out, calibration=calibration, as_json=False)
+    return rehearse.run(
+        path, choice, Driving(), seed=None, replications=2, out=out, calibration=calibration, as_json=False
+    )
 
 
 def test_a_wrong_scenario_starts_and_writes_nothing(tmp_path: Path) -> None:
@@ -34,7 +37,14 @@ def test_a_haproxy_that_is_none_ends_in_one_line_and_a_report(tmp_path: Path) ->
     fake.chmod(0o755)
     with pytest.raises(Exception, match="is not HAProxy"):
         rehearse.run(
-            QUICK, OnThisMachine(fake), seed=1, replications=2, out=tmp_path / "out", calibration=None, as_json=False
+            QUICK,
+            OnThisMachine(fake),
+            Driving(),
+            seed=1,
+            replications=2,
+            out=tmp_path / "out",
+            calibration=None,
+            as_json=False,
         )
     assert (tmp_path / "out" / "report.html").exists()
 

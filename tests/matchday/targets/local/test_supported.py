@@ -19,7 +19,7 @@ BEYOND = {
         "  users: {count: 50, think: {constant: 1s}}\n  requests:",
         "traffic.users: 50 users",
     ),
-    "new connections": ("  requests:", "  keep_alive: false\n  requests:", "traffic.keep_alive: false"),
+    "TLS": ("  requests:", "  tls: {server_name: tv.example}\n  requests:", "traffic.tls: tv.example"),
     "calls": (
         "bytes: 12KiB}",
         "calls: [{host: tv.example, path: /a}]}\n    /a: {time: {constant: 5ms}}",
