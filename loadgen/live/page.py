@@ -27,8 +27,9 @@ from werkzeug.wrappers import Response as BaseResponse
 from loadgen.errors import LoadError
 from loadgen.live.predicted import read_predicted
 from loadgen.live.replicas import ReplicaTail
+from loadgen.live.seconds import Seconds
 from loadgen.live.view import View
-from scenarios.traffic import PhaseSpan
+from scenarios.traffic import PhaseSpan, load_schedule
 
 TAB = "matchday"
 _PAGES = ("locust.index", TAB)
@@ -47,19 +48,17 @@ def attach(
     port: int,
     run_dir: Path | None = None,
     *,
+    name: str = "surge",
     phases: Sequence[PhaseSpan] = (),
     stop: Callable[[], object] | None = None,
 ) -> View:
     """Serve Locust's web UI for the environment's runner at host:port, and give the view to feed.
 
-    The prediction and the replicas are those of `run_dir`, if it has any; `phases` are known without a prediction too.
+    What is in `run_dir` is shown: the prediction, the replicas, and the schedule and records of the load called `name`,
+    without which a second shows what was answered in it, not what was meant for it. `phases` stand in for a prediction's.
     Locust's stop button calls `stop`; left out, this process gets a SIGTERM. LoadError when the address cannot be had.
     """
-    view = View(
-        None if run_dir is None else read_predicted(run_dir),
-        None if run_dir is None else ReplicaTail(run_dir / "replicas.jsonl"),
-        phases,
-    )
+    view = View(phases=phases) if run_dir is None else _view(run_dir, name, phases)
     ui = environment.web_ui = _WebUI(environment, host, port, delayed_start=True)
     ui.template_args["extended_tabs"] = [{"title": TAB, "key": TAB, "component": "matchday-live"}]
     app = ui.app
@@ -76,6 +75,15 @@ def attach(
         reason = str(error.strerror or error).partition(": (")[0]
         raise LoadError(f"--live: {host}:{port}: {reason}") from None
     return view
+
+
+def _view(run_dir: Path, name: str, phases: Sequence[PhaseSpan]) -> View:
+    schedule, seconds = run_dir / f"{name}-schedule.npz", None
+    if schedule.is_file():
+        planned = load_schedule(schedule)
+        phases = phases or planned.phases
+        seconds = Seconds(planned.intended_s, run_dir / f"{name}.records")
+    return View(read_predicted(run_dir), ReplicaTail(run_dir / "replicas.jsonl"), phases, seconds)
 
 
 class _WebUI(WebUI):

@@ -11,6 +11,7 @@ from typing import Any
 
 from loadgen.live.predicted import Predicted
 from loadgen.live.replicas import ReplicaTail
+from loadgen.live.seconds import Seconds
 from loadgen.validity import LAG_DEGRADED_S, LAG_INVALID_S
 from scenarios.traffic import PhaseSpan
 
@@ -30,11 +31,15 @@ class View:
         predicted: Predicted | None = None,
         tail: ReplicaTail | None = None,
         phases: Sequence[PhaseSpan] = (),
+        seconds: Seconds | None = None,
         *,
         most_rows: int = MOST_ROWS,
     ) -> None:
-        """`phases` are the prediction's when left out; `most_rows` is even."""
-        self.predicted, self._tail = predicted, tail
+        """`phases` are the prediction's when left out; `most_rows` is even.
+
+        Without `seconds` a row is what happened between two progress lines, whatever second it was meant for.
+        """
+        self.predicted, self._tail, self._seconds = predicted, tail, seconds
         self.phases = tuple(phases) or (predicted.phases if predicted is not None else ())
         self._most_rows, self._every, self._era, self._held = most_rows, 1, 0, 0
         self._name = secrets.token_hex(4)  # a page that outlives its run must not take another run's rows for its own
@@ -49,20 +54,27 @@ class View:
         """One second more, as the progress line says it."""
         self._now = {key: line.get(key) for key in _NOW}
         self._most_workers = max(self._most_workers, line.get("workers") or 0)
-        t_s, p95_s = float(line["t_s"]), line.get("p95_s")
-        p95_s = _NONE if p95_s is None else float(p95_s)
-        if t_s <= self._t_s[-1]:
-            return  # before the schedule's first moment
+        t_s = float(line["t_s"])
+        if self._seconds is not None:
+            for second in self._seconds.settled(t_s):
+                sent, ok = self._sent[-1] + second.sent, self._ok[-1] + second.ok
+                self._add(second.end_s, sent, sent, ok, second.p95_s)
+        elif t_s > self._t_s[-1]:  # not before the schedule's first moment
+            self._add(t_s, line["sent"], line["done"], line["ok"], line.get("p95_s"))
+
+    def _add(self, end_s: float, sent: int, done: int, ok: int, p95_s: float | None) -> None:
+        """A row more, given the totals at its end."""
+        worst_s = _NONE if p95_s is None else p95_s
         if self._held:
-            p95_s = _worst(self._p95_s.pop(), p95_s)
+            worst_s = _worst(self._p95_s.pop(), worst_s)
             for column in (self._t_s, self._sent, self._done, self._ok):
                 column.pop()
         self._held = (self._held + 1) % self._every
-        self._t_s.append(t_s)
-        self._p95_s.append(p95_s)
-        self._sent.append(int(line["sent"]))
-        self._done.append(int(line["done"]))
-        self._ok.append(int(line["ok"]))
+        self._t_s.append(end_s)
+        self._p95_s.append(worst_s)
+        self._sent.append(sent)
+        self._done.append(done)
+        self._ok.append(ok)
         if len(self._t_s) > self._most_rows and not self._held:
             self._coarsen()
 
@@ -135,6 +147,7 @@ class View:
             "phases": [asdict(phase) for phase in self.phases],
             "lag_degraded_s": LAG_DEGRADED_S,
             "lag_invalid_s": LAG_INVALID_S,
+            "by_intended": self._seconds is not None,
             "predicted": predicted,
         }
         return json.dumps(head, separators=(",", ":"))

@@ -9,13 +9,14 @@
   const ms = v => v < 10 ? (v * 1000).toFixed(v < 0.01 ? 1 : 0) + " ms" : v.toFixed(1) + " s";
   const percent = v => (v * 100).toFixed(v < 0.1 ? 2 : 1) + " %";
   const count = v => String(Math.round(v));
+  // `slack` is what a figure may lie beside its band unsaid: bands can have no width, and a second has few requests.
   // `row` is the place of the measured figure in a row of the data; replicas come as changes of their own.
   const CHARTS = [
-    { key: "rate_rps", title: "Offered rate", unit: "requests/s", row: 1, show: rps, least: 10 },
-    { key: "goodput_rps", title: "Goodput", unit: "good answers/s", row: 2, show: rps, least: 10 },
-    { key: "p95_s", title: "p95 latency", unit: "from the intended send time", row: 3, show: ms, least: 0.01 },
-    { key: "failed_ratio", title: "Failures", unit: "share of requests", row: 4, show: percent, least: 0.01, most: 1 },
-    { key: "replicas", title: "Replicas", unit: "ready pods", show: count, least: 2, steps: true },
+    { key: "rate_rps", title: "Offered rate", unit: "requests/s", row: 1, show: rps, least: 10, slack: v => Math.max(1, 0.02 * v) },
+    { key: "goodput_rps", title: "Goodput", unit: "good answers/s", row: 2, show: rps, least: 10, slack: v => Math.max(1, 0.02 * v) },
+    { key: "p95_s", title: "p95 latency", unit: "from the intended send time", row: 3, show: ms, least: 0.01, slack: v => 0.001 + 0.02 * v },
+    { key: "failed_ratio", title: "Failures", unit: "share of requests", row: 4, show: percent, least: 0.01, most: 1, slack: () => 0.005 },
+    { key: "replicas", title: "Replicas", unit: "ready pods", show: count, least: 2, steps: true, slack: () => 0 },
   ];
 
   /* What is known of the run. It outlives the element, which Locust makes anew each time the tab is chosen. */
@@ -214,7 +215,7 @@
     read() {
       const { chart, page } = this, live = page.looked === null;
       const t = live ? (chart.steps ? elapsed() : middleOfLast()) : page.looked;
-      const measured = measuredAt(chart, t), known = predictedAt(chart, t), when = live ? (run.missed < GONE_AFTER ? "now" : "last") : `at ${clock(t)}`;
+      const measured = measuredAt(chart, t), known = predictedAt(chart, t), when = live ? this.freshness() : `at ${clock(t)}`;
       const first = measured === null ? null : make("b", {}, `measured ${chart.show(measured)}`);
       const second = known && make("i", {}, `predicted ${chart.show(known[1])}`);
       const around = known ? ` (${chart.show(known[0])} to ${chart.show(known[2])})` : "";
@@ -226,6 +227,13 @@
       put(this.area, "aria-valuetext", text);
       const place = (page.looked ?? elapsed()) / span() * W;
       put(this.at, "x1", place.toFixed(1)); put(this.at, "x2", place.toFixed(1));
+    }
+
+    /* The last second whose answers are all in is a while ago when the server has a queue. */
+    freshness() {
+      if (run.missed >= GONE_AFTER) return "last";
+      const end = run.rows.at(-1)?.[0] ?? elapsed();
+      return this.chart.steps || elapsed() - end < 2 ? "now" : `at ${clock(middleOfLast())}, the last second with all its answers`;
     }
 
     /* The table, one row a bucket of the prediction or, beyond it, a measured second; only while it is open. */
@@ -356,7 +364,7 @@
       tiles.push(["Phase", now.phase ?? "–", now.outstanding === undefined || now.outstanding === null ? "" : `outstanding requests: ${now.outstanding}`]);
       for (const chart of CHARTS) {
         const t = chart.steps ? elapsed() : middleOfLast(), v = chart.steps ? run.replicas.at(-1)?.[2] ?? null : row?.[chart.row] ?? null;
-        const p = predictedAt(chart, t), place = v === null || !p ? null : v < p[0] ? "▼ below the band" : v > p[2] ? "▲ above the band" : "● inside the band";
+        const p = predictedAt(chart, t), place = v === null || !p ? null : v < p[0] - chart.slack(p[0]) ? "▼ below the band" : v > p[2] + chart.slack(p[2]) ? "▲ above the band" : "● inside the band";
         tiles.push([chart.title, v === null ? "–" : chart.show(v) + (chart.row < 3 ? "/s" : ""), place ?? (known ? "nothing to compare yet" : ""), place ? (place[0] === "●" ? "in" : "out") : ""]);
       }
       const lag = now.lag_p99_s ?? null;
@@ -382,7 +390,9 @@
         ? "▲ prediction.json is no longer what was frozen." : "It was not frozen: this is the hash of the file as it is.";
       this.frozen.replaceChildren(make("h3", {}, "Frozen prediction, SHA-256"), make("p", {}, make("code", {}, text)),
         make("p", { class: known.intact === false ? "out" : "soft small" }, word),
-        make("p", { class: "soft small" }, "A measured second counts what was sent and what was answered in it; the prediction counts a request in the second it was meant for. The report at the end compares like with like."));
+        make("p", { class: "soft small" }, run.head.by_intended
+          ? "A request counts in the second it was meant for, in the prediction and here; a measured second is drawn when all its answers are in."
+          : "A measured second counts what was sent and what was answered in it; the prediction counts a request in the second it was meant for. The report at the end compares like with like."));
     }
   }
 
