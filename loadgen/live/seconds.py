@@ -6,6 +6,7 @@ as there is a queue: of a surge that is predicted to the percent it shows goodpu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,6 @@ class Seconds:
 
 def _second(end_s: float, rows: Rows) -> Second:
     good = rows[good_rows(rows)]
-    took_s = good["done_s"] - good["intended_s"]
-    p95_s = float(np.quantile(took_s, 0.95, method="inverted_cdf")) if len(good) else None
+    took_s = np.sort(good["done_s"] - good["intended_s"])
+    p95_s = float(took_s[math.ceil(0.95 * len(took_s)) - 1]) if len(took_s) else None
     return Second(end_s, len(rows), len(good), p95_s)
