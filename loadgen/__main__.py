@@ -126,7 +126,7 @@ def _view(crew: Crew, arguments: argparse.Namespace, phases: Sequence[PhaseSpan]
     from loadgen.live import attach  # noqa: PLC0415 - Flask is for those who look
 
     host, port = _host_and_port("--live", arguments.live)
-    return attach(crew.environment, host, port, arguments.run, phases=phases, stop=stop)
+    return attach(crew.environment, host, port, arguments.run, name=arguments.records.stem, phases=phases, stop=stop)
 
 
 def _host_and_port(option: str, text: str) -> tuple[str, int]:

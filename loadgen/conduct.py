@@ -60,8 +60,12 @@ def conduct(crew: Crew, planned: int, phases: tuple[PhaseSpan, ...], how: Conduc
 
         began, tick, until = time.monotonic(), 0, float("inf")
         while not crew.ended() and time.monotonic() < until:
-            gevent.sleep(max(0.0, began + (tick + 1) * _TICK_S - time.monotonic()))
             tick += 1
+            left_s = max(0.0, began + tick * _TICK_S - time.monotonic())
+            if until == float("inf"):
+                stopping.wait(left_s)  # a stop is heard at once
+            else:
+                gevent.sleep(left_s)
             crew.collect(took)
             watch.sample()
             if tick % _REPORT_TICKS == 0 or crew.ended():

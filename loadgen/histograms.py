@@ -16,7 +16,7 @@ from hdrh.log import HistogramLogWriter
 from numpy.typing import NDArray
 
 from loadgen.progress import new_histogram, percentile_s, record_all
-from loadgen.records import ERRORS, Rows
+from loadgen.records import ERRORS, Rows, good_rows
 from scenarios.figures import bucket_s_for
 from scenarios.traffic import PhaseSpan
 
@@ -109,3 +109,11 @@ def write_hgrm(path: Path, histogram: HdrHistogram) -> None:
     """The percentile distribution that HdrHistogram's plotters read, in milliseconds."""
     with path.open("wb") as file:
         histogram.output_percentile_distribution(file, 1000.0)
+
+
+def export(prefix: Path, rows: Rows, paths: Sequence[str], phases: Sequence[PhaseSpan], epoch_unix_s: float) -> None:
+    """All three forms beside each other: PREFIX.hlog, PREFIX-histograms.csv, and PREFIX.hgrm of all good answers' latency."""
+    write_log(prefix.with_name(f"{prefix.name}.hlog"), rows, paths, phases, epoch_unix_s)
+    write_csv(prefix.with_name(f"{prefix.name}-histograms.csv"), rows, paths, phases)
+    good = rows[(rows["final"] == 1) & good_rows(rows)]
+    write_hgrm(prefix.with_name(f"{prefix.name}.hgrm"), histogram_of(latencies_s(good, "intended")))

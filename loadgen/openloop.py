@@ -19,6 +19,7 @@ from gevent.hub import spawn_raw
 from locust import User, task
 from numpy.typing import NDArray
 
+from loadgen.alarm import Alarm
 from loadgen.http import Client, request_bytes
 from loadgen.records import Recorder, worth_a_retry
 from loadgen.retry import backoff_s
@@ -81,13 +82,26 @@ class Sender:
 
     def send_all(self) -> None:
         """Send the share, wait for the answers, or stop when told to."""
+        counts, clock = self.counts, time.monotonic
+        with Alarm() as alarm:
+            self._dispatch(alarm)
+        if not self.stopping.is_set():
+            while counts.outstanding and not self.stopping.wait(0.02):
+                pass
+            self.complete = not self.stopping.is_set() and counts.sent == self.planned
+        until = clock() + _GRACE_S
+        while counts.outstanding and clock() < until:
+            gevent.sleep(0.02)
+
+    def _dispatch(self, alarm: Alarm) -> None:
+        """Start each request of the share at its moment, until told to stop."""
         intended = self.schedule.intended_s[self.share :: self.of].tolist()
         counts, clock, epoch = self.counts, time.monotonic, self.epoch
         for turn, intended_s in enumerate(intended):
-            while (wait_s := epoch + intended_s - clock()) > 0 and not self.stopping.is_set():
-                gevent.sleep(min(wait_s, _LONGEST_SLEEP_S))
+            while (due := epoch + intended_s) > (now := clock()) and not self.stopping.is_set():
+                alarm.sleep_until(min(due, now + _LONGEST_SLEEP_S))
             if self.stopping.is_set():
-                break
+                return
             if counts.outstanding >= MOST_OUTSTANDING:
                 counts.dropped_outstanding += 1
                 continue
@@ -96,13 +110,6 @@ class Sender:
             spawn_raw(self._request, self.share + turn * self.of, intended_s)
             if turn % 64 == 63:
                 gevent.sleep(0)  # a dispatcher that is late still lets answers be read
-        else:
-            while counts.outstanding and not self.stopping.wait(0.02):
-                pass
-            self.complete = not self.stopping.is_set() and counts.sent == self.planned
-        until = clock() + _GRACE_S
-        while counts.outstanding and clock() < until:
-            gevent.sleep(0.02)
 
     def _request(self, index: int, intended_s: float) -> None:
         """All attempts of one request."""

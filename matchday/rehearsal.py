@@ -17,6 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
+from loadgen.histograms import export
+from loadgen.observe import unix_s
+from loadgen.records import read_rows
 from matchday.calibrate import calibrate
 from matchday.display import Display
 from matchday.errors import EnvironmentFailedError, InterruptedRunError
@@ -87,6 +90,9 @@ class Rehearsal:
             surge = await drive_surge(target, self.run, schedule, self.seed, self.driving, self.display)
             outcome = measured_outcome(target, surge, schedule, self.seed, given)
             self.run.write_model("measurement.json", outcome)
+            requests = self.loaded.scenario.traffic.requests
+            paths, epoch_unix_s = [request.path for request in requests], unix_s(surge.load.epoch)
+            export(self.run.path / "surge", read_rows(surge.load.records), paths, schedule.phases, epoch_unix_s)
             if surge.failure is not None:
                 raise surge.failure
 

@@ -8,7 +8,7 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
-from loadgen.histograms import PERCENTILES, by_key, histogram_of, latencies_s, write_csv, write_hgrm, write_log
+from loadgen.histograms import PERCENTILES, by_key, export, histogram_of, latencies_s, write_csv, write_hgrm, write_log
 from loadgen.progress import DIGITS, HIGHEST_US, LOWEST_US
 from loadgen.records import Recorder, Rows, rows_of
 from scenarios.traffic import PhaseSpan
@@ -87,3 +87,16 @@ def test_plotters_get_a_percentile_distribution_in_milliseconds(tmp_path: Path) 
     assert lines[0].split() == ["Value", "Percentile", "TotalCount", "1/(1-Percentile)"]
     assert lines[2].split()[0].startswith("10.0")
     assert "Max     =       30.0" in lines[-2]
+
+
+def test_an_export_has_all_three_forms_and_the_distribution_is_of_good_answers(tmp_path: Path) -> None:
+    rows = made(4)
+    export(tmp_path / "surge", rows, PATHS, PHASES, 1_700_000_000.0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["surge-histograms.csv", "surge.hgrm", "surge.hlog"]
+    good = int(((rows["final"] == 1) & (rows["status"] == 200)).sum())
+    assert f"TotalCount     = {good:12.3f}" in (tmp_path / "surge.hgrm").read_text()
+
+
+def test_an_export_of_nothing_is_readable_too(tmp_path: Path) -> None:
+    export(tmp_path / "surge", rows_of(b""), PATHS, PHASES, 0.0)
+    assert (tmp_path / "surge-histograms.csv").read_text().count("\n") == 1
