@@ -178,6 +178,27 @@ def rehearse(
     )
 
 
+@app.command(epilog="Example: `matchday load scenarios/quick --to 127.0.0.1:8080 --processes 2`")
+def load(
+    scenario: ScenarioPath,
+    to: Annotated[str, typer.Option(metavar="HOST:PORT", help="A server that is there; loopback, unless you own it.")],
+    seed: Seed = None,
+    out: OutDirectory = None,
+    processes: Processes = 0,
+    abort_on: AbortOn = None,
+    max_rps: MaxRate = None,
+    live: Live = None,
+    owned: Owned = False,
+    as_json: AsJson = False,
+) -> int:
+    """Send a scenario's load, or drive the users of its locustfile, and measure: no calibration, no prediction."""
+    from matchday.commands import load as verb
+    from matchday.load import Driving
+
+    driving = Driving(processes, abort_on, max_rps, live, owned)
+    return verb.run(scenario, to, driving, seed=seed, out=out, as_json=as_json)
+
+
 @app.command(epilog="Examples: `matchday up`, `matchday up --context my-test-cluster --image IMAGE`")
 def up(
     name: AsName = "matchday",

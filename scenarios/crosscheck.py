@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from scenarios.access_log import AccessLog
 from scenarios.call_check import reached_paths
+from scenarios.log_arrivals import log_duration_s
 from scenarios.mistakes import Mistakes, near_miss
 from scenarios.placeholders import placeholders
-from scenarios.schema import Phase, Scenario, SlowDisturbance, Trace
+from scenarios.schema import Log, Phase, Scenario, SlowDisturbance, Trace
 from scenarios.served import Served
 from scenarios.service_time import mean_s
 from scenarios.trace import Rows
@@ -18,24 +20,35 @@ from scenarios.yaml_marks import FieldPath
 _MOST_REQUESTS = 200_000_000
 
 
-def check_traffic(scenario: Scenario, trace: Rows | None, mistakes: Mistakes) -> None:
+def check_traffic(scenario: Scenario, trace: Rows | None, log: AccessLog | None, mistakes: Mistakes) -> None:
     """The load against itself and its trace, and whether disturbances fall into it."""
     traffic = scenario.traffic
-    if (traffic.phases is None) == (traffic.trace is None):
-        found = "both phases and trace" if traffic.phases else "neither phases nor trace"
-        mistakes.scenario(("traffic",), found, "exactly one of the two")
+    given = [kind for kind in ("phases", "trace", "log", "locustfile") if getattr(traffic, kind) is not None]
+    if len(given) != 1:
+        allowed = "exactly one of phases, trace, log and locustfile"
+        mistakes.scenario(("traffic",), " and ".join(given) or "no load", allowed)
         return
-    at: FieldPath = ("traffic", "trace" if trace else "phases")
+    if not traffic.requests and traffic.locustfile is None:
+        mistakes.scenario(("traffic", "requests"), None, "at least one request")
+        return
+    at: FieldPath = ("traffic", given[0])
     if traffic.phases is not None:
         _check_phases(traffic.phases, mistakes)
         duration_s = sum(phase.duration for phase in traffic.phases)
         count = sum(p.duration * (p.rps if isinstance(p.rps, float) else sum(p.rps) / 2) for p in traffic.phases)
+    elif traffic.log is not None:
+        assert log is not None
+        _check_log(traffic.log, log, mistakes)
+        duration_s, count = log_duration_s(traffic.log, log), len(log.time_s) * traffic.log.scale
+    elif traffic.locustfile is not None:
+        _check_names((*at, "phases"), [phase.name for phase in traffic.locustfile.phases], mistakes)
+        return
     else:
         assert traffic.trace is not None
         assert trace is not None
         _check_names((*at, "phases"), [phase.name for phase in traffic.trace.phases], mistakes)
         _check_trace(traffic.trace, trace, mistakes)
-        duration_s = 60.0 * len(trace) / traffic.trace.speed
+        duration_s = traffic.trace.interval * len(trace) / traffic.trace.speed
         count = _trace_count(traffic.trace, trace)
     if traffic.users is not None:
         paths = scenario.workload.paths.values()
@@ -57,6 +70,8 @@ def check_traffic(scenario: Scenario, trace: Rows | None, mistakes: Mistakes) ->
 
 def check_requests(scenario: Scenario, served: Served, mistakes: Mistakes) -> None:
     """The request mix against what the Ingresses serve, and against the workload."""
+    if scenario.traffic.locustfile is not None:
+        return  # its users ask for what they like
     paths = scenario.workload.paths
     for index, request in enumerate(scenario.traffic.requests):
         at: FieldPath = ("traffic", "requests", index)
@@ -137,8 +152,22 @@ def _check_trace(trace: Trace, rows: Rows, mistakes: Mistakes) -> None:
             last = row
 
 
+def _check_log(log: Log, read: AccessLog, mistakes: Mistakes) -> None:
+    at: FieldPath = ("traffic", "log", "phases")
+    _check_names(at, [phase.name for phase in log.phases], mistakes)
+    end_s = log_duration_s(log, read) * log.speed
+    before_s = -1.0
+    for index, phase in enumerate(log.phases):
+        if index == 0 and phase.at != 0.0:
+            mistakes.scenario((*at, index, "at"), f"{phase.at:g}s", "0s for the first phase")
+        elif not before_s < phase.at < end_s:
+            allowed = f"after the phase before it, and before the log's end at {end_s:g}s"
+            mistakes.scenario((*at, index, "at"), f"{phase.at:g}s", allowed)
+        before_s = phase.at
+
+
 def _trace_count(trace: Trace, rows: Rows) -> float:
     counts = [count for _, count in rows]
     if trace.scale_to_peak_rps is None:
         return sum(counts)
-    return sum(count / max(counts) for count in counts) * trace.scale_to_peak_rps * 60 / trace.speed
+    return sum(count / max(counts) for count in counts) * trace.scale_to_peak_rps * trace.interval / trace.speed

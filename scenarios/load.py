@@ -10,6 +10,7 @@ from pathlib import Path
 from balancer.policy.desired import desired_config
 from balancer.policy.manifests import KINDS, read_manifests
 from balancer.policy.objects import Manifests
+from scenarios.access_log import AccessLog, read_access_log
 from scenarios.attachments import Attachments, read_attachments
 from scenarios.call_check import check_calls
 from scenarios.cluster_check import check_disturbances, check_nodes
@@ -33,7 +34,7 @@ _NEEDED = "at least a Deployment, a Service and an Ingress"
 class LoadedScenario:
     """A scenario that is whole and consistent.
 
-    `sha256` covers every byte of scenario.yaml, manifests and trace; `trace` holds (label, requests in that minute);
+    `sha256` covers every byte of scenario.yaml, manifests and trace; `trace` holds (label, requests in that interval), `log` each request of an access log;
     `warnings` name what was passed over, one line each: annotations refused, objects not read.
     """
 
@@ -44,6 +45,7 @@ class LoadedScenario:
     trace: tuple[tuple[str, float], ...] | None = None
     warnings: tuple[str, ...] = ()
     attachments: Attachments = field(default_factory=Attachments)
+    log: AccessLog | None = None
 
 
 def load_scenario(path: Path) -> LoadedScenario:
@@ -56,6 +58,7 @@ def load_scenario(path: Path) -> LoadedScenario:
     mistakes = Mistakes(document)
     files = [file, *_manifest_files(scenario, file.parent, mistakes)]
     trace_file = _trace_file(scenario, file.parent, mistakes)
+    log_file = _log_file(scenario, file.parent, mistakes)
     attached = read_attachments(scenario, file.parent, mistakes)
     mistakes.raise_if_any()
     check_messages(scenario, attached, mistakes)
@@ -66,9 +69,15 @@ def load_scenario(path: Path) -> LoadedScenario:
     if trace_file is not None:
         files.append(trace_file)
         trace = read_trace(trace_file)
-    manifests, warnings = _checked(scenario, trace, document, found)
+    log: AccessLog | None = None
+    if log_file is not None:
+        files.append(log_file)
+        log = read_access_log(log_file, scenario.traffic.requests)
+    manifests, warnings = _checked(scenario, trace, log, document, found)
     digest = _sha256([*files, *attached.files])
-    return LoadedScenario(scenario, manifests, file.parent, digest, trace, warnings, attached)
+    return LoadedScenario(
+        scenario, manifests, file.parent, digest, trace, (*left_out(log_file, log), *warnings), attached, log
+    )
 
 
 def _only_document(file: Path) -> Document:
@@ -104,12 +113,30 @@ def _trace_file(scenario: Scenario, directory: Path, mistakes: Mistakes) -> Path
     return file
 
 
+def _log_file(scenario: Scenario, directory: Path, mistakes: Mistakes) -> Path | None:
+    if scenario.traffic.log is None:
+        return None
+    file = beside(directory, scenario.traffic.log.file)
+    if file is None:
+        allowed = f"an access log that exists in the directory of {FILE}"
+        mistakes.scenario(("traffic", "log", "file"), scenario.traffic.log.file, allowed)
+    return file
+
+
+def left_out(file: Path | None, log: AccessLog | None) -> tuple[str, ...]:
+    """A warning when lines of a log ask for paths that the mix does not have."""
+    if log is None or not log.left_out[0]:
+        return ()
+    count, example = log.left_out
+    return (f"{file}: {count} of {count + len(log.time_s)} lines are left out: no request of the mix is {example}",)
+
+
 def _checked(
-    scenario: Scenario, trace: Rows | None, document: Document, found: Sequence[Document]
+    scenario: Scenario, trace: Rows | None, log: AccessLog | None, document: Document, found: Sequence[Document]
 ) -> tuple[Manifests, tuple[str, ...]]:
     """Manifests and warnings. What only follows from a mistake in the manifests is not looked for."""
     mistakes = Mistakes(document, found)
-    check_traffic(scenario, trace, mistakes)
+    check_traffic(scenario, trace, log, mistakes)
     check_workload(scenario, mistakes)
     manifests, problems = read_manifests([entry.data if isinstance(entry.data, Mapping) else {} for entry in found])
     for problem in problems:

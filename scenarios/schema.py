@@ -49,8 +49,11 @@ __all__ = [
     "Exponential",
     "ExponentialTime",
     "KillDisturbance",
+    "LocustFile",
+    "Log",
     "LogNormal",
     "LogNormalTime",
+    "LogPhase",
     "MetricsOutageDisturbance",
     "Nodes",
     "PathBehaviour",
@@ -77,6 +80,7 @@ __all__ = [
 
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?$")]
 Path = Annotated[str, Field(pattern="^/[!-~]{0,2000}$")]
+UserCount = Annotated[Whole, Field(ge=0, le=100_000)]
 HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}$")]  # Source: RFC 9110, 5.6.2
 HeaderValue = Annotated[str, Field(pattern=r"^[^\x00-\x08\x0a-\x1f\x7f]{0,4000}$")]
 
@@ -108,16 +112,64 @@ class TracePhase(Section):
 
 
 class Trace(Section):
-    """Counts per minute from a CSV file with the columns `minute,requests`. The rate is constant within a row."""
+    """Counts per interval from a CSV file with the columns `minute,requests`. The rate is constant within a row."""
 
     file: str
     """The CSV file, beside scenario.yaml."""
+    interval: Positive = 60.0
+    """How long a row counts for; the first column may then be called `time`."""
     speed: Annotated[Number, Field(gt=0)] = 1.0
     """60 plays an hour in a minute."""
     scale_to_peak_rps: Annotated[Rate, Field(gt=0)] | None = None
     """Rescales so that the busiest row has this rate; left out: the trace's own rate times `speed`."""
     phases: tuple[TracePhase, ...] = ()
     """Names for stretches; left out: one phase named `trace`."""
+
+
+class LogPhase(Section):
+    """A named stretch of a log; it ends where the next one starts."""
+
+    name: Annotated[str, Field(min_length=1, max_length=60)]
+    """What the report calls it."""
+    at: Duration
+    """Where it starts, in the log's own time from its first request; the first phase starts at 0s."""
+    surge: Flag | None = None
+    """As in `phases`."""
+
+
+class Log(Section):
+    """An access log, each request of which is sent at its own moment."""
+
+    file: str
+    """The log, beside scenario.yaml: common or combined log format, or CSV with the columns `time[,path[,method]]`."""
+    speed: Annotated[Number, Field(gt=0)] = 1.0
+    """60 plays an hour in a minute."""
+    scale: Annotated[Number, Field(gt=0, le=1000)] = 1.0
+    """0.1 sends a tenth of the requests, drawn at random; 3 sends each three times, the copies within a second of it."""
+    phases: tuple[LogPhase, ...] = ()
+    """Names for stretches; left out: one phase named `log`."""
+
+
+class UserPhase(Section):
+    """A stretch of the users of a locustfile."""
+
+    name: Annotated[str, Field(min_length=1, max_length=60)]
+    """What the report calls it."""
+    duration: Positive
+    """How long it lasts."""
+    users: Annotated[Annotated[UserCount, PLAIN] | Annotated[tuple[UserCount, UserCount], SECTION], by_type(list)]
+    """How many users there are, or a ramp `[from, to]`."""
+    surge: Flag | None = None
+    """As in `phases`."""
+
+
+class LocustFile(Section):
+    """Users of a person's own, who wait for answers before they go on. Only `matchday load` drives them."""
+
+    file: str
+    """A locustfile beside scenario.yaml."""
+    phases: Annotated[tuple[UserPhase, ...], Field(min_length=1)]
+    """How many users there are over time."""
 
 
 class Bursty(Section):
@@ -212,9 +264,11 @@ class Users(Section):
 
 
 class Traffic(Section):
-    """The load: exactly one of `phases` and `trace`."""
+    """The load: exactly one of `phases`, `trace`, `log` and `locustfile`."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["phases"]}, {"required": ["trace"]}]})
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": [kind]} for kind in ("phases", "trace", "log")]}
+    )
 
     arrivals: Annotated[
         Annotated[Literal["poisson", "even"], PLAIN] | Annotated[BurstyArrivals, SECTION], by_type(dict)
@@ -224,8 +278,12 @@ class Traffic(Section):
     """The load as stretches of given rates, one after the other."""
     trace: Trace | None = None
     """The load as it was counted once."""
-    requests: Annotated[tuple[Request, ...], Field(min_length=1)]
-    """The request mix."""
+    log: Log | None = None
+    """The load as it was logged once, request by request."""
+    locustfile: LocustFile | None = None
+    """The load as users of a locustfile make it."""
+    requests: tuple[Request, ...] = ()
+    """The request mix; needed by every load but a locustfile's."""
     clients: Annotated[Whole, Field(ge=1, le=60_000)] = 1
     """How many source addresses the load comes from."""
     keep_alive: Flag = True

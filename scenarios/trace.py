@@ -1,4 +1,4 @@
-"""A trace: requests counted a minute, from a CSV file."""
+"""A trace: requests counted per interval, from a CSV file."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from scenarios.yaml_marks import shown
 _MOST_ROWS = 1_000_000
 _COUNT = re.compile(r"\s*([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?\s*")
 _HEADER = ["minute", "requests"]
+_HEADERS = (_HEADER, ["time", "requests"])
 
 Rows = tuple[tuple[str, float], ...]
 
@@ -24,7 +25,7 @@ def read_trace(path: Path) -> Rows:
     rows: dict[str, float] = {}
     try:
         header = [name.strip() for name in next(reader, [])]
-        if header != _HEADER:
+        if header not in _HEADERS:
             raise ScenarioError(f"{path}:1: header: {shown(','.join(header) or None)}: {','.join(_HEADER)}")
         for row in reader:
             if not row:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from scenarios.arrivals import arrival_blocks
 from scenarios.load import LoadedScenario
+from scenarios.log_arrivals import log_arrivals, log_rate
 from scenarios.rate import Floats, Rate
 
 
@@ -75,10 +76,10 @@ def schedule_blocks(loaded: LoadedScenario, seed: int, size: int = 1 << 18) -> I
     weights = np.array([request.weight for request in traffic.requests])
     shares = (np.cumsum(weights) / weights.sum())[:-1]
     key_counts = np.array([request.keys for request in traffic.requests], dtype=np.int64)
-    for intended_s in arrival_blocks(traffic, rate_of(loaded), arrivals, bursts, size):
+    for intended_s, logged in _arrivals(loaded, arrivals, bursts, size):
         n = len(intended_s)
-        request = np.zeros(n, dtype=np.int32)
-        if len(shares):
+        request = np.zeros(n, dtype=np.int32) if logged is None else logged
+        if logged is None and len(shares):
             request = np.searchsorted(shares, mix.random(n), side="right").astype(np.int32)
         key = np.zeros(n, dtype=np.int64)
         if key_counts.max() > 1:
@@ -87,6 +88,20 @@ def schedule_blocks(loaded: LoadedScenario, seed: int, size: int = 1 << 18) -> I
         if traffic.clients > 1:
             client = (clients.random(n) * traffic.clients).astype(np.int32)
         yield Block(intended_s, request, key, client)
+
+
+def _arrivals(
+    loaded: LoadedScenario, points: np.random.Generator, bursts: np.random.Generator, size: int
+) -> Iterator[tuple[Floats, NDArray[np.int32] | None]]:
+    """Blocks of arrival times; a log knows their kinds as well."""
+    traffic = loaded.scenario.traffic
+    if traffic.log is None or loaded.log is None:
+        for intended_s in arrival_blocks(traffic, rate_of(loaded), points, bursts, size):
+            yield intended_s, None
+        return
+    times_s, kinds = log_arrivals(traffic.log, loaded.log, points)
+    for first in range(0, len(times_s), size):
+        yield times_s[first : first + size], kinds[first : first + size]
 
 
 def build_schedule(loaded: LoadedScenario, seed: int) -> Schedule:
@@ -111,12 +126,18 @@ def rate_of(loaded: LoadedScenario) -> Rate:
         lengths = [p.duration for p in traffic.phases]
         first, last = (np.array(side) for side in zip(*ends, strict=True))
         return Rate(np.concatenate(([0.0], np.cumsum(lengths))), first, last)
+    if traffic.log is not None and loaded.log is not None:
+        return log_rate(traffic.log, loaded.log)
+    if traffic.locustfile is not None:
+        lengths = [p.duration for p in traffic.locustfile.phases]
+        nothing = np.zeros(len(lengths))
+        return Rate(np.concatenate(([0.0], np.cumsum(lengths))), nothing, nothing)
     assert traffic.trace is not None
     assert loaded.trace is not None
-    rps = np.array([count for _, count in loaded.trace]) / 60.0 * traffic.trace.speed
+    rps = np.array([count for _, count in loaded.trace]) / traffic.trace.interval * traffic.trace.speed
     if traffic.trace.scale_to_peak_rps is not None:
         rps = rps * (traffic.trace.scale_to_peak_rps / rps.max())
-    edges = np.arange(len(rps) + 1, dtype=np.float64) * (60.0 / traffic.trace.speed)
+    edges = np.arange(len(rps) + 1, dtype=np.float64) * (traffic.trace.interval / traffic.trace.speed)
     return Rate(edges, rps, rps)
 
 
@@ -127,6 +148,12 @@ def phase_spans(loaded: LoadedScenario) -> tuple[PhaseSpan, ...]:
     if traffic.phases is not None:
         named = [(p.name, p.surge) for p in traffic.phases]
         edges = [float(edge) for edge in rate.edge_s]
+    elif traffic.locustfile is not None:
+        named = [(p.name, p.surge) for p in traffic.locustfile.phases]
+        edges = [float(edge) for edge in rate.edge_s]
+    elif traffic.log is not None:
+        named = [(p.name, p.surge) for p in traffic.log.phases] or [("log", True)]
+        edges = [*([p.at / traffic.log.speed for p in traffic.log.phases] or [0.0]), end_s]
     else:
         assert traffic.trace is not None
         assert loaded.trace is not None

@@ -16,6 +16,7 @@ from rich.table import Table
 from matchday.display import Display
 from matchday.errors import EnvironmentFailedError
 from matchday.rehearsal import given_calibration
+from matchday.targets.local.supported import refuse_locustfile
 from scenarios.errors import ScenarioError
 from scenarios.load import load_scenario
 from scenarios.outcome import Figure, Interval, Outcome
@@ -67,6 +68,7 @@ def run(
     """Print the predicted outcome; 0 when at least half of the futures meet the SLO, else 1."""
     goal = futures.goal()
     loaded = load_scenario(path)
+    refuse_locustfile(loaded)
     given = None if calibration is None else given_calibration(calibration, loaded)
     used_seed = loaded.scenario.seed if seed is None else seed
     most = goal.most if goal is not None else futures.replications or _REPLICATIONS

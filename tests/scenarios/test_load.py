@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tests.scenarios.conftest import Copy
 
 LIBRARY = Path(__file__).parents[2] / "scenarios"
+ONE_LOAD = "exactly one of phases, trace, log and locustfile"
 DURATION = "a duration with its unit, such as 90s, 40ms, 2m or 1m30s"
 NO_REQUEST = "a request above 0, since HorizontalPodAutoscaler live scales on a percentage of it"
 RATE = "requests a second such as 240, 240rps or 600/min, not negative"
@@ -433,15 +434,15 @@ def test_one_mistake_in_a_manifest_is_one_line(quick: Copy, case: str) -> None:
     assert quick.mistakes() == (f"app.yaml:{quick.line('app.yaml', marker)}: {rest}",)
 
 
-def test_exactly_one_of_phases_and_trace(quick: Copy, match_day: Copy) -> None:
+def test_exactly_one_kind_of_load(quick: Copy, match_day: Copy) -> None:
     text = (quick.directory / "scenario.yaml").read_text()
     before, _, rest = text.partition("  phases:")
     (quick.directory / "scenario.yaml").write_text(f"{before}  requests:{rest.partition('  requests:')[2]}")
     line = quick.line("scenario.yaml", "traffic:")
-    assert quick.mistakes() == (f"scenario.yaml:{line}: traffic: neither phases nor trace: exactly one of the two",)
+    assert quick.mistakes() == (f"scenario.yaml:{line}: traffic: no load: {ONE_LOAD}",)
     match_day.edit("scenario.yaml", "  requests:", "  phases: [{name: x, duration: 1s, rps: 1}]\n  requests:")
     line = match_day.line("scenario.yaml", "traffic:")
-    assert match_day.mistakes() == (f"scenario.yaml:{line}: traffic: both phases and trace: exactly one of the two",)
+    assert match_day.mistakes() == (f"scenario.yaml:{line}: traffic: phases and trace: {ONE_LOAD}",)
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from scenarios.errors import ScenarioError
 from scenarios.load import FILE, LoadedScenario
 from scenarios.manifest_check import METRICS
 from scenarios.mistakes import Mistakes
 from scenarios.schema import KillDisturbance, Scenario, SlowDisturbance
 from scenarios.yaml_marks import FieldPath, field_name, read_documents, shown
 
+_ONLY_LOAD = "a load that the model knows: phases, trace or log; use matchday load to drive a locustfile's users"
+
 
 def _instead(target: str) -> str:
     return f"not on the {target} target; use matchday predict"
+
+
+def refuse_locustfile(loaded: LoadedScenario) -> None:
+    """ScenarioError when the load comes from users that nothing can be predicted of."""
+    users = loaded.scenario.traffic.locustfile
+    if users is not None:
+        (document,) = read_documents(loaded.directory / FILE)
+        raise ScenarioError(document.error(("traffic", "locustfile"), users.file, _ONLY_LOAD))
 
 
 def unsupported(scenario: Scenario) -> tuple[str, ...]:
@@ -30,6 +41,7 @@ def refuse_unsupported(loaded: LoadedScenario, target: str = "local") -> None:
     (document,) = read_documents(loaded.directory / FILE)
     manifests = [part for name in loaded.scenario.manifests for part in read_documents(loaded.directory / name)]
     mistakes = Mistakes(document, manifests)
+    refuse_locustfile(loaded)
     for path, value in _found(loaded.scenario, target):
         mistakes.scenario(path, value, _instead(target))
     for hpa in loaded.manifests.autoscalers if target == "local" else ():

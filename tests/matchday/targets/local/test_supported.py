@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from matchday.targets.local.supported import refuse_unsupported, unsupported
+from matchday.targets.local.supported import refuse_locustfile, refuse_unsupported, unsupported
 from scenarios.errors import ScenarioError
 from scenarios.load import load_scenario
 
@@ -102,3 +102,17 @@ def test_killed_and_slowed_pods_are_rehearsed(tmp_path: Path) -> None:
     loaded = load_scenario(copied(tmp_path, "cost:", f"{both}\ncost:"))
     assert unsupported(loaded.scenario) == ()
     refuse_unsupported(loaded)
+
+
+def test_users_of_a_locustfile_are_sent_to_the_verb_that_drives_them(tmp_path: Path) -> None:
+    directory = shutil.copytree(LIBRARY / "quick", tmp_path / "quick")
+    text = (directory / "scenario.yaml").read_text()
+    before, _, rest = text.partition("  phases:")
+    users = "  locustfile: {file: locustfile.py, phases: [{name: all, duration: 9s, users: [1, 5]}]}\n"
+    (directory / "scenario.yaml").write_text(f"{before}{users}{rest[rest.index('workload:') :]}")
+    loaded = load_scenario(directory)
+    for refuse in (refuse_unsupported, refuse_locustfile):
+        with pytest.raises(
+            ScenarioError, match=r"scenario\.yaml:\d+: traffic\.locustfile: locustfile\.py: .*use matchday load"
+        ):
+            refuse(loaded)
