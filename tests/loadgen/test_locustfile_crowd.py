@@ -78,6 +78,19 @@ def test_a_crowd_told_to_stop_is_over_and_not_complete(heard: Heard) -> None:
     assert not heard.crowd.complete
 
 
+def test_users_still_inside_a_task_when_the_grace_is_over_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locustfile_crowd, "GRACE_S", 0.3)
+    heard = Heard(monkeypatch, time.monotonic() - PLAN.duration_s + 0.1)
+    runner = heard.crowd._runner
+    for _ in range(3):
+        runner.user_greenlets.spawn(gevent.sleep, 60.0)
+    monkeypatch.setattr(runner, "stop", lambda: gevent.sleep(0.4))
+    assert heard.crowd.ended.wait(5.0)
+    assert heard.crowd.complete
+    assert heard.told == [("cut_off", {"users": 3})]
+    runner.user_greenlets.kill()
+
+
 def test_no_socket_leaves_loopback_once_users_are_to_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     kind: Any = gevent.socket.socket
     for name in ("connect", "connect_ex"):
