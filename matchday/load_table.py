@@ -17,37 +17,38 @@ _PERCENTS = (50.0, 90.0, 95.0, 99.0, 99.9)
 
 
 def phases_table(found: Measured, planned: Sequence[str] | None) -> Table:
-    """A row for each phase and the total: rates, latencies of successes from each clock, failures by kind.
+    """A row for each phase and the total: requests a second, and milliseconds of successes from each clock.
 
     `planned` are the users of each phase in a closed loop, where intended time and send are one; None for a schedule.
     """
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("phase")
+    table.add_column("phase", no_wrap=True)
     for name in ("users" if planned is not None else "planned", "sent", "good"):
-        table.add_column(f"{name}/s" if name != "users" else name, justify="right")
-    table.add_column("since")
-    for percent in _PERCENTS:
-        table.add_column(f"p{percent:g}", justify="right")
-    table.add_column("max", justify="right")
-    table.add_column("failures")
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("since", no_wrap=True)
+    for name in (*(f"p{percent:g}" for percent in _PERCENTS), "max"):
+        table.add_column(name, justify="right", no_wrap=True)
     phases = (*found.outcome.phases, found.outcome.total)
     users = None if planned is None else (*planned[: len(phases) - 1], "")
     for number, phase in enumerate(phases):
         first = _planned(found, phase) if users is None else users[number]
-        clocks = CLOCKS if users is None else CLOCKS[1:]
-        for clock in clocks:
+        for clock in CLOCKS if users is None else CLOCKS[1:]:
             begin = (phase.name, first, _rate(phase.offered_rps), _rate(phase.goodput_rps))
-            lead = begin if clock == clocks[0] else ("", "", "", "")
-            end = failures(phase) if clock == clocks[0] else ""
-            table.add_row(*lead, clock, *_latencies(found, phase, clock), end)
+            lead = ("", "", "", "") if users is None and clock != CLOCKS[0] else begin
+            table.add_row(*lead, clock, *(figure.removesuffix(" ms") for figure in _latencies(found, phase, clock)))
     return table
 
 
+def failing_phases(found: Measured) -> list[str]:
+    """A line for each phase in which something failed."""
+    return [f"{phase.name}: {said}" for phase in found.outcome.phases if (said := failures(phase))]
+
+
 def failures(phase: PhaseOutcome) -> str:
-    """Its failures by kind, as percentages of what was sent; the most frequent first."""
+    """Its failures by kind, as percentages of what was sent; the most frequent first; empty without any."""
     shares = {kind: getattr(phase.failures, kind) for kind in FAILURE_KINDS}
     found = sorted((kind for kind in FAILURE_KINDS if shares[kind]), key=lambda kind: -shares[kind])
-    return ", ".join(f"{shares[kind]:.2%} {kind.replace('_', ' ')}" for kind in found) or "none"
+    return ", ".join(f"{shares[kind]:.2%} {kind.replace('_', ' ')}" for kind in found)
 
 
 def milliseconds(seconds: float | None) -> str:

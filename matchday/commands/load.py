@@ -15,7 +15,7 @@ from matchday.display import Display, Stage
 from matchday.errors import EnvironmentFailedError, InterruptedRunError, InvalidRunError, MatchdayError
 from matchday.load import Driving, Load, Progress
 from matchday.load_outcome import Driven, Measured, empty_schedule, measured, write_measured
-from matchday.load_table import milliseconds, phases_table
+from matchday.load_table import failing_phases, milliseconds, phases_table
 from matchday.rehearsal import until_signalled
 from matchday.rundir import RunDirectory
 from matchday.targets.local.procfs import machine_times
@@ -42,6 +42,8 @@ def run(path: Path, to: str, driving: Driving, *, seed: int | None, out: Path | 
     _is_there(to)
     display = Display(as_json=as_json)
     directory = RunDirectory.create(loaded, out)
+    if loaded.scenario.disturbances:
+        display.say("disturbances are left out: nothing is known of what runs the server")
     try:
         driven = until_signalled(_drive(loaded, schedule, to, seed, driving, directory, display))
         found = measured(driven)
@@ -120,11 +122,13 @@ def _say(found: Measured, plan: Plan | None, display: Display, run: RunDirectory
     users = None if plan is None else [f"{a}" if a == b else f"{a} to {b}" for a, b in plan.ends]
     for note in found.notes:
         display.say(note)
-    display.console.print(phases_table(found, users), soft_wrap=True)
+    display.console.print(phases_table(found, users), crop=False, overflow="ignore")
     if plan is not None:
-        display.say("a closed loop: its users wait for answers, so that latencies count from the send")
+        display.say("requests a second and ms; in a closed loop users wait for answers, so that ms count from the send")
     else:
-        display.say("intended: from the moment a request was meant to leave; send: from when it left")
+        display.say("requests a second and ms; from the intended moment of a request, and from its send")
+    for line in failing_phases(found):
+        display.say(f"failed in {line}")
     validity, slo = found.outcome.validity, found.outcome.slo
     assert validity is not None
     display.say(f"SLO {'met' if slo.met else 'missed'}: p99 {milliseconds(_plain(slo.p99_s))}, success {_share(found)}")
