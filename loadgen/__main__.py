@@ -22,6 +22,7 @@ from loadgen.abort import Abort
 from loadgen.conduct import Conducted, conduct
 from loadgen.crew import Alone, Crew
 from loadgen.errors import LoadError
+from loadgen.openloop import MOST_OUTSTANDING
 from loadgen.order import Order
 from loadgen.seatbelt import allowed
 from loadgen.team import Team
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--expect-workers", type=int, default=0, help="send from so many workers started elsewhere")
     run.add_argument("--bind", default="127.0.0.1:5557", metavar="HOST:PORT", help="where --expect-workers come to")
     run.add_argument("--abort-on", metavar="SHARE:SECONDS", help="stop when so many fail for so long, such as 20%%:10s")
+    run.add_argument("--max-outstanding", type=int, default=MOST_OUTSTANDING, help="of each process; more are not sent")
     run.add_argument("--live", metavar="HOST:PORT", help="show the run in Locust's web UI")
     run.add_argument("--run", type=Path, help="with --live: the run directory whose prediction is shown")
     worker = verbs.add_parser("worker", help="send a share of what a master has")
@@ -90,7 +92,7 @@ def _run(arguments: argparse.Namespace) -> int:
         raise LoadError(f"--schedule: {arguments.schedule}: {error}") from None
     allowed(arguments.target, owned=arguments.owned, max_rps=arguments.max_rps, schedule=schedule)
     abort = None if arguments.abort_on is None else Abort.parse(arguments.abort_on)
-    order = Order(loaded, schedule, host, port, arguments.seed)
+    order = Order(loaded, schedule, host, port, arguments.seed, arguments.max_outstanding)
     crew = _crew(order, arguments)
     stopping = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -102,6 +104,7 @@ def _run(arguments: argparse.Namespace) -> int:
         abort=abort,
         view=_view(crew, arguments, schedule.phases, stopping.set),
         say=lambda line: print(json.dumps(line), flush=True),
+        most_outstanding=arguments.max_outstanding,
     )
     try:
         conduct(crew, len(schedule.intended_s), schedule.phases, how, stopping)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -44,12 +45,14 @@ class Conducted:
     abort: Abort | None
     view: View | None
     say: Callable[[dict[str, Any]], None]
+    most_outstanding: int = MOST_OUTSTANDING
 
 
 def conduct(crew: Crew, planned: int, phases: tuple[PhaseSpan, ...], how: Conducted, stopping: Event) -> dict[str, Any]:
     """Send everything, or what is sent until `stopping`; the stats, which are in their file too."""
     epoch = crew.start(how.epoch)
     watch = Watch()
+    spare = os.open(os.devnull, os.O_RDONLY)  # so that the stats can be written when requests have taken the rest
     how.say({"epoch": epoch})
     progress, aborted = Progress(epoch, phases), None
     with how.records.open("ab", buffering=0) as file:
@@ -79,7 +82,8 @@ def conduct(crew: Crew, planned: int, phases: tuple[PhaseSpan, ...], how: Conduc
                 crew.stop()
                 until = time.monotonic() + _STOP_S
         crew.collect(took)
-    stats = _stats(crew, planned, progress, watch, aborted)
+    os.close(spare)
+    stats = _stats(crew, planned, progress, watch, aborted, how.most_outstanding)
     how.stats.write_text(json.dumps(stats, indent=1), encoding="utf-8")
     return stats
 
@@ -93,7 +97,9 @@ def _said(crew: Crew, progress: Progress) -> Said:
     )
 
 
-def _stats(crew: Crew, planned: int, progress: Progress, watch: Watch, aborted: str | None) -> dict[str, Any]:
+def _stats(
+    crew: Crew, planned: int, progress: Progress, watch: Watch, aborted: str | None, limit: int
+) -> dict[str, Any]:
     members, lag = crew.members, progress.lag
     return {
         "planned": planned,
@@ -102,7 +108,7 @@ def _stats(crew: Crew, planned: int, progress: Progress, watch: Watch, aborted: 
         "dropped_outstanding": sum(member.counts.dropped_outstanding for member in members),
         "dropped_own_limits": sum(member.counts.dropped_own_limits for member in members),
         "outstanding_max": max(member.counts.outstanding_max for member in members),
-        "outstanding_limit": MOST_OUTSTANDING,
+        "outstanding_limit": limit,
         "dispatch_lag_p50_s": lag.quantile_s(0.5),
         "dispatch_lag_p99_s": lag.quantile_s(0.99),
         "dispatch_lag_max_s": lag.max_s,

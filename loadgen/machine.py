@@ -28,8 +28,11 @@ class Watch:
         now = time.monotonic()
         self._gap_max_s, self._last = max(self._gap_max_s, now - self._last), now
         self._step_max_s = max(self._step_max_s, abs(_wall_ahead_s() - self._wall))
-        self._descriptors_max = max(self._descriptors_max, sum(1 for _ in Path("/proc/self/fd").iterdir()))
-        self._ports_max = max(self._ports_max, _tcp_sockets())
+        try:
+            self._descriptors_max = max(self._descriptors_max, sum(1 for _ in Path("/proc/self/fd").iterdir()))
+            self._ports_max = max(self._ports_max, _tcp_sockets())
+        except OSError:  # not even one descriptor left to look with
+            self._descriptors_max = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
     def report(self) -> dict[str, float]:
         """The worst of each, from the start until now."""

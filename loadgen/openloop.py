@@ -64,9 +64,11 @@ class Sender:
         seed: int,
         share: int = 0,
         of: int = 1,
+        most_outstanding: int = MOST_OUTSTANDING,
     ) -> None:
         self.schedule, self.requests, self.clients = schedule, requests, clients
         self.epoch, self.seed, self.share, self.of = epoch, seed, share, of
+        self._most_outstanding = most_outstanding
         self.planned = len(range(share, len(schedule.intended_s), of))
         self.recorder, self.counts, self.lag_s = Recorder(), Counts(), array("d")
         self.stopping, self.ended, self.complete = Event(), Event(), False
@@ -102,7 +104,7 @@ class Sender:
                 alarm.sleep_until(min(due, now + _LONGEST_SLEEP_S))
             if self.stopping.is_set():
                 return
-            if counts.outstanding >= MOST_OUTSTANDING:
+            if counts.outstanding >= self._most_outstanding:
                 counts.dropped_outstanding += 1
                 continue
             counts.outstanding += 1

@@ -11,7 +11,7 @@ from typing import Any
 
 from loadgen.errors import LoadError
 from loadgen.http import Clients, tls_context
-from loadgen.openloop import Sender
+from loadgen.openloop import MOST_OUTSTANDING, Sender
 from scenarios.load import LoadedScenario, load_scenario
 from scenarios.messages import Messages
 from scenarios.schema import Request
@@ -22,13 +22,14 @@ _MOST_BYTES = 256 << 20
 
 @dataclass(frozen=True)
 class Order:
-    """A schedule of a scenario's requests for the server at `host`:`port`."""
+    """A schedule of a scenario's requests for the server at `host`:`port`; a bound on those outstanding, for each sender."""
 
     loaded: LoadedScenario
     schedule: Schedule
     host: str
     port: int
     seed: int
+    most_outstanding: int = MOST_OUTSTANDING
 
     @property
     def requests(self) -> tuple[Request, ...]:
@@ -58,6 +59,7 @@ class Order:
             seed=self.seed,
             share=share,
             of=of,
+            most_outstanding=self.most_outstanding,
         )
 
     def packed(self) -> dict[str, Any]:
@@ -75,6 +77,7 @@ class Order:
             "host": self.host,
             "port": self.port,
             "seed": self.seed,
+            "most_outstanding": self.most_outstanding,
         }
 
     @classmethod
@@ -91,4 +94,4 @@ class Order:
         if loaded.sha256 != packed["sha256"]:
             raise LoadError("the scenario is read otherwise here than by the master: are both the same matchday?")
         schedule = load_schedule(io.BytesIO(packed["schedule"]))
-        return cls(loaded, schedule, packed["host"], packed["port"], packed["seed"])
+        return cls(loaded, schedule, packed["host"], packed["port"], packed["seed"], packed["most_outstanding"])

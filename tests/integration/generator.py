@@ -30,6 +30,8 @@ class Generator:
         phases: tuple[PhaseSpan, ...] = (),
         request: dict[str, Any] | None = None,
         core: int | None = None,
+        limits: str = "",
+        inside: Sequence[str] = (),
     ) -> None:
         directory.mkdir(exist_ok=True)
         scenario = directory / "scenario"
@@ -49,6 +51,9 @@ class Generator:
         command += ["--records", str(self.records), "--stats", str(self.stats_file)]
         if core is not None:
             command = ["taskset", "-c", str(core), *command]
+        if limits:
+            command = ["prlimit", limits, *command]
+        command = [*inside, *command]
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.epoch = float(json.loads(self.process.stdout.readline())["epoch"])

@@ -1,5 +1,7 @@
 """What a generator's machine did while it sent."""
 
+import os
+import resource
 import socket
 import time
 from pathlib import Path
@@ -67,3 +69,16 @@ def test_a_sample_costs_well_below_a_millisecond() -> None:
     for _ in range(100):
         watch.sample()
     assert time.process_time() - began < 0.1
+
+
+def test_a_machine_without_a_descriptor_left_is_told_from_one_with_many() -> None:
+    watch = Watch()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
+    try:
+        watch.sample()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert watch.report()["descriptors_max"] == lowest_free
