@@ -1,8 +1,9 @@
 # make rehearse   the whole loop on this machine: calibrate, predict, surge, compare, report
 # make check      format, lint, types, import contracts, tests: what people and CI run
 # make check-cluster   tests on a real Kubernetes cluster: one of kind, or MATCHDAY_TEST_CONTEXT's; about 15 minutes
+# make bench-load the generator beside k6, vegeta, wrk and hey: ratios, about ten minutes
 # make bench      how fast the model is: ratios, measured side by side
-.PHONY: rehearse check check-cluster bench lock
+.PHONY: rehearse check check-cluster bench bench-load lock
 .DEFAULT_GOAL := rehearse
 BIN := .venv/bin
 
@@ -21,6 +22,9 @@ check-cluster: .venv/ready-dev
 
 bench: .venv/ready-dev
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/bench_model.py
+
+bench-load: .venv/ready-dev
+	PYTHONPATH=. $(BIN)/python -m tests.benchmarks.bench_load
 
 .venv/ready: requirements.lock pyproject.toml
 	python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "matchday needs Python 3.11 or newer; this python3 is " + sys.version.split()[0])'

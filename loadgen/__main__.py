@@ -22,6 +22,8 @@ from loadgen.abort import Abort
 from loadgen.conduct import Conducted, conduct
 from loadgen.crew import Alone, Crew
 from loadgen.errors import LoadError
+from loadgen.locustfile_crowd import has_users
+from loadgen.locustfile_users import users_crew
 from loadgen.openloop import MOST_OUTSTANDING
 from loadgen.order import Order
 from loadgen.seatbelt import allowed
@@ -103,7 +105,7 @@ def _run(arguments: argparse.Namespace) -> int:
         epoch=arguments.epoch,
         abort=abort,
         view=_view(crew, arguments, schedule.phases, stopping.set),
-        say=lambda line: print(json.dumps(line), flush=True),
+        say=lambda line: print(json.dumps(line), file=sys.__stdout__, flush=True),
         most_outstanding=arguments.max_outstanding,
     )
     try:
@@ -116,6 +118,14 @@ def _run(arguments: argparse.Namespace) -> int:
 def _crew(order: Order, arguments: argparse.Namespace) -> Crew:
     if arguments.processes and arguments.expect_workers:
         raise LoadError("--processes: not together with --expect-workers")
+    if has_users(order):
+        return users_crew(
+            order,
+            arguments.records,
+            processes=arguments.processes,
+            expected=arguments.expect_workers,
+            bind=_host_and_port("--bind", arguments.bind),
+        )
     if arguments.expect_workers:
         return Team.at(*_host_and_port("--bind", arguments.bind), order, arguments.expect_workers)
     if arguments.processes:

@@ -94,8 +94,12 @@ class Team:
         self._until(lambda: all(seat.armed for seat in self._seats), "workers are ready")
         self._epoch = time.monotonic() + _SOON_S if epoch is None else epoch
         self._runner.send_message("matchday_go", {"epoch": self._epoch})
-        gevent.spawn(self._runner.start, self._size, self._size)
+        self.set_out()
         return self._epoch
+
+    def set_out(self) -> None:
+        """Have Locust spawn the one user of each worker."""
+        gevent.spawn(self._runner.start, self._size, self._size)
 
     def _until(self, true: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + _ALL_HERE_S

@@ -1,7 +1,8 @@
 """A worker: Locust's WorkerRunner that gets a share of an order from its master, sends it, and hands over each row.
 
 Messages, worker to master: matchday_clock {t}, matchday_here {host, machine, pid, uncertainty_s},
-matchday_armed {share}, matchday_rows {share, rows, lag, counts, cpu_s, wall_s, complete, ended}, matchday_cannot {why}.
+matchday_armed {share}, matchday_rows {share, rows, lag, counts, cpu_s, wall_s, complete, ended}, matchday_cannot {why},
+and those of a crowd (loadgen.locustfile_crowd): matchday_named, matchday_raised, matchday_cut_off.
 Master to worker: matchday_clock {t, master_s}, matchday_order {share, of, order}, matchday_go {epoch}, matchday_stop.
 Times are `time.monotonic()` of whoever sends the message.
 """
@@ -19,12 +20,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import gevent
+import locust
 from gevent.event import AsyncResult
 from locust.env import Environment
 from locust.runners import DistributedRunner, WorkerRunner
 
 from loadgen.errors import LoadError
 from loadgen.locust_stats import tell_locust
+from loadgen.locustfile_crowd import Crowd, enlist, has_users, join
 from loadgen.openloop import ScheduleUser, Sender
 from loadgen.order import Order
 from loadgen.records import rows_of
@@ -51,7 +54,7 @@ class Worker:
     def __init__(self, runner: WorkerRunner, user: type[ScheduleUser]) -> None:
         self._runner, self._user = runner, user
         self._clock: AsyncResult[tuple[float, float]] = AsyncResult()
-        self._sender: Sender | None = None
+        self._sender: Sender | Crowd | None = None
         self._share = self._of = 0
         self._order: Order | None = None
         self._room = TemporaryDirectory(prefix="matchday-worker-")
@@ -85,6 +88,8 @@ class Worker:
             self._offset_s = 0.0
         try:
             self._order = Order.unpacked(said["order"], self._room)
+            if has_users(self._order):
+                enlist(self._order, self._runner)
         except (LoadError, ScenarioError, OSError) as error:
             self._say("cannot", {"why": str(error)})
             return
@@ -92,19 +97,23 @@ class Worker:
 
     def _go(self, said: Mapping[str, Any], _node: str) -> None:
         assert self._order is not None
-        sender = self._order.sender(said["epoch"] + self._offset_s, self._share, self._of)
-        self._sender = sender
-        self._user.post.set(sender)
-        gevent.spawn(self._hand_over, sender)
+        epoch = said["epoch"] + self._offset_s
+        if has_users(self._order):
+            self._sender = join(self._order, self._runner, epoch)
+        else:
+            self._sender = self._order.sender(epoch, self._share, self._of)
+            self._user.post.set(self._sender)
+        gevent.spawn(self._hand_over, self._sender)
 
-    def _hand_over(self, sender: Sender) -> None:
+    def _hand_over(self, sender: Sender | Crowd) -> None:
         assert self._order is not None
         cpu_s, began = time.process_time(), time.monotonic()
         epoch_unix_s = sender.epoch + time.time() - began
         while True:
             ended = sender.ended.wait(HAND_OVER_S)
             packed = sender.recorder.take()
-            tell_locust(self._runner.stats, rows_of(packed), self._order.requests, epoch_unix_s)
+            if isinstance(sender, Sender):
+                tell_locust(self._runner.stats, rows_of(packed), self._order.requests, epoch_unix_s)
             self._say(
                 "rows",
                 {
@@ -136,7 +145,7 @@ class Worker:
 def work(master_host: str, master_port: int) -> None:
     """Serve a master until it lets go or is gone."""
     user = ScheduleUser.waiting()
-    environment = Environment(user_classes=[user])
+    environment = Environment(user_classes=[user], events=locust.events)
     runner = environment.create_worker_runner(master_host, master_port)
     worker = Worker(runner, user)
     for number in (signal.SIGTERM, signal.SIGINT):

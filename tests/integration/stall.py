@@ -21,12 +21,13 @@ PERIOD_S, STOP_S, RATE = 10.0, 2.0, 500
 QUANTILES = (0.90, 0.95, 0.99)
 FIRST_STOP_S = 4.0
 
-# What Locust's users do that keep their own pace: as many as needed, each sending once a second.
+USERS = 50
+# Locust's users that keep their own pace: 50 of them, ten requests a second each.
 _LOCUSTFILE = """
 from locust import FastHttpUser, constant_throughput, task
 
 class Viewer(FastHttpUser):
-    wait_time = constant_throughput(1)
+    wait_time = constant_throughput(10)
 
     @task
     def live(self):
@@ -58,7 +59,7 @@ def constant_throughput_ms(directory: Path, server: StaticServer, periods: int) 
     """Locust's own percentiles in milliseconds, from its own users at the same rate against the same server."""
     (directory / "locustfile.py").write_text(_LOCUSTFILE)
     seconds = math.ceil(periods * PERIOD_S) + 2
-    words = f"-f locustfile.py --headless -u {RATE} -r {RATE} -t {seconds}s --only-summary --csv out --reset-stats --logfile locust.log"
+    words = f"-f locustfile.py --headless -u {USERS} -r {USERS} -t {seconds}s --only-summary --csv out --reset-stats --logfile locust.log"
     program = textwrap.dedent(
         """
         import locust.stats, sys

@@ -37,7 +37,7 @@ def even(seconds: float, rate: float) -> Any:
     return np.arange(int(seconds * rate)) / rate
 
 
-def judged(stats: dict[str, Any], planned: int | None = None) -> Validity:
+def judged(stats: dict[str, Any], planned: int = 0) -> Validity:
     """As a rehearsal would, with the machine's busy share as the generator saw it."""
     busy = stats.get("machine", {}).get("machine_busy_ratio", 0.0)
     return judge(stats.get("planned", planned), stats.get("sent", 0), stats, Around(0.0, 0.0, busy))
