@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from balancer.policy.desired import desired_config
 from balancer.policy.manifests import KINDS, read_manifests
 from balancer.policy.objects import Manifests
@@ -22,7 +25,7 @@ from scenarios.message_check import check_messages, with_keys
 from scenarios.mistakes import Mistakes
 from scenarios.schema import Scenario
 from scenarios.served import Served
-from scenarios.trace import Rows, read_trace
+from scenarios.trace import CountedTrace, Rows, read_trace
 from scenarios.validation import validate
 from scenarios.yaml_marks import Document, read_documents
 
@@ -34,7 +37,8 @@ _NEEDED = "at least a Deployment, a Service and an Ingress"
 class LoadedScenario:
     """A scenario that is whole and consistent.
 
-    `sha256` covers every byte of scenario.yaml, manifests and trace; `trace` holds (label, requests in that interval), `log` each request of an access log;
+    `sha256` covers every byte of scenario.yaml, manifests and trace; `trace` holds (label, requests in that interval), `trace_kinds` (m, k) those of each kind
+    where they were counted apart, `log` each request of an access log;
     `warnings` name what was passed over, one line each: annotations refused, objects not read.
     """
 
@@ -46,6 +50,7 @@ class LoadedScenario:
     warnings: tuple[str, ...] = ()
     attachments: Attachments = field(default_factory=Attachments)
     log: AccessLog | None = None
+    trace_kinds: NDArray[np.float64] | None = None
 
 
 def load_scenario(path: Path) -> LoadedScenario:
@@ -65,19 +70,19 @@ def load_scenario(path: Path) -> LoadedScenario:
     mistakes.raise_if_any()
     scenario = with_keys(scenario, attached)
     found = [entry for manifest in files[1:] for entry in read_documents(manifest)]
-    trace: Rows | None = None
+    trace = CountedTrace(())
     if trace_file is not None:
         files.append(trace_file)
-        trace = read_trace(trace_file)
+        trace = read_trace(trace_file, [request.path for request in scenario.traffic.requests])
     log: AccessLog | None = None
     if log_file is not None:
         files.append(log_file)
         log = read_access_log(log_file, scenario.traffic.requests)
-    manifests, warnings = _checked(scenario, trace, log, document, found)
+    manifests, warnings = _checked(scenario, trace.rows or None, log, document, found)
     digest = _sha256([*files, *attached.files])
-    return LoadedScenario(
-        scenario, manifests, file.parent, digest, trace, (*left_out(log_file, log), *warnings), attached, log
-    )
+    told = (*left_out(log_file, log), *warnings)
+    rows = trace.rows or None
+    return LoadedScenario(scenario, manifests, file.parent, digest, rows, told, attached, log, trace.kinds)
 
 
 def _only_document(file: Path) -> Document:

@@ -108,7 +108,10 @@ class TracePhase(Section):
 
 
 class Trace(Section):
-    """Counts per interval from a CSV file with the columns `minute,requests`. The rate is constant within a row."""
+    """Counts per interval from a CSV file; the rate is constant within a row.
+
+    Its columns are `minute,requests`, or `time` and paths of the request mix, each counted apart.
+    """
 
     file: str
     """The CSV file, beside scenario.yaml."""

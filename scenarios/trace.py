@@ -5,7 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from scenarios.errors import ScenarioError
 from scenarios.files import read_text
@@ -19,30 +24,61 @@ _HEADERS = (_HEADER, ["time", "requests"])
 Rows = tuple[tuple[str, float], ...]
 
 
-def read_trace(path: Path) -> Rows:
-    """(label, requests) of each row; ScenarioError with the line that is wrong. Blank lines are passed over."""
+@dataclass(frozen=True)
+class CountedTrace:
+    """What a CSV file of counts says.
+
+    rows    (label, requests of all kinds) of each interval
+    kinds   (m, k) float64, requests of each kind of the mix in each interval; None when the mix's weights decide
+    """
+
+    rows: Rows
+    kinds: NDArray[np.float64] | None = None
+
+
+def read_trace(path: Path, mix: Sequence[str]) -> CountedTrace:
+    """Read counts for all requests, or a column for each path of `mix`; ScenarioError with the line that is wrong.
+
+    Blank lines are passed over.
+    """
     reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
-    rows: dict[str, float] = {}
+    rows: dict[str, list[float]] = {}
     try:
         header = [name.strip() for name in next(reader, [])]
-        if header not in _HEADERS:
-            raise ScenarioError(f"{path}:1: header: {shown(','.join(header) or None)}: {','.join(_HEADER)}")
+        columns = _columns(path, header, mix)
         for row in reader:
             if not row:
                 continue
             where = f"{path}:{reader.line_num}"
-            if len(row) != 2:
-                raise ScenarioError(f"{where}: row: {shown(','.join(row))}: two columns, {','.join(_HEADER)}")
+            if len(row) != len(header):
+                raise ScenarioError(f"{where}: row: {shown(','.join(row))}: {len(header)} columns, {','.join(header)}")
             label = row[0].strip()
             if not label or label in rows:
-                raise ScenarioError(f"{where}: minute: {shown(label)}: a label that no row before it has")
-            if not _COUNT.fullmatch(row[1]):
-                raise ScenarioError(f"{where}: requests: {shown(row[1])}: a number of requests, not negative")
-            rows[label] = float(row[1])
+                raise ScenarioError(f"{where}: {header[0]}: {shown(label)}: a label that no row before it has")
+            for name, count in zip(header[1:], row[1:], strict=True):
+                if not _COUNT.fullmatch(count):
+                    raise ScenarioError(f"{where}: {name}: {shown(count)}: a number of requests, not negative")
+            rows[label] = [float(count) for count in row[1:]]
             if len(rows) > _MOST_ROWS:
                 raise ScenarioError(f"{where}: file: too long: at most {_MOST_ROWS} rows")
     except csv.Error as error:
         raise ScenarioError(f"{path}:{reader.line_num}: file: {error}: CSV with commas") from None
-    if not any(rows.values()):
+    if not any(any(counts) for counts in rows.values()):
         raise ScenarioError(f"{path}:1: requests: none: at least one row with requests")
-    return tuple(rows.items())
+    totals = tuple((label, sum(counts)) for label, counts in rows.items())
+    if columns is None:
+        return CountedTrace(totals)
+    kinds = np.zeros((len(rows), len(mix)))
+    kinds[:, columns] = np.array(list(rows.values()))
+    return CountedTrace(totals, kinds)
+
+
+def _columns(path: Path, header: list[str], mix: Sequence[str]) -> list[int] | None:
+    """Which request of the mix each column counts; None when one column counts all."""
+    if header in _HEADERS:
+        return None
+    names = header[1:]
+    if header[:1] not in (["minute"], ["time"]) or not names or len(set(names)) < len(names) or set(names) - set(mix):
+        allowed = f"{','.join(_HEADER)}, or time and paths of the mix: {', '.join(mix[:4])}"
+        raise ScenarioError(f"{path}:1: header: {shown(','.join(header) or None)}: {allowed}")
+    return [mix.index(name) for name in names]

@@ -80,7 +80,7 @@ def schedule_blocks(loaded: LoadedScenario, seed: int, size: int = 1 << 18) -> I
         n = len(intended_s)
         request = np.zeros(n, dtype=np.int32) if logged is None else logged
         if logged is None and len(shares):
-            request = np.searchsorted(shares, mix.random(n), side="right").astype(np.int32)
+            request = _kinds(loaded, intended_s, shares, mix.random(n))
         key = np.zeros(n, dtype=np.int64)
         if key_counts.max() > 1:
             key = (keys.random(n) * key_counts[request]).astype(np.int64)
@@ -102,6 +102,18 @@ def _arrivals(
     times_s, kinds = log_arrivals(traffic.log, loaded.log, points)
     for first in range(0, len(times_s), size):
         yield times_s[first : first + size], kinds[first : first + size]
+
+
+def _kinds(
+    loaded: LoadedScenario, intended_s: Floats, shares: Floats, chance: NDArray[np.float64]
+) -> NDArray[np.int32]:
+    """(n,) kinds of requests by the mix's weights, or as their interval of a trace counted them; `chance` is uniform."""
+    if loaded.trace_kinds is None:
+        return np.searchsorted(shares, chance, side="right").astype(np.int32)
+    counted = loaded.trace_kinds[np.searchsorted(rate_of(loaded).edge_s, intended_s, side="right") - 1]
+    reached = np.cumsum(counted, axis=1)
+    kinds: NDArray[np.int32] = (chance[:, None] * reached[:, -1:] >= reached[:, :-1]).sum(axis=1).astype(np.int32)
+    return kinds
 
 
 def build_schedule(loaded: LoadedScenario, seed: int) -> Schedule:

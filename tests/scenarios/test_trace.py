@@ -3,7 +3,10 @@ from pathlib import Path
 import pytest
 
 from scenarios.errors import ScenarioError
-from scenarios.trace import read_trace
+from scenarios.trace import CountedTrace, read_trace
+
+MIX = ["/live", "/login"]
+HEADER = "minute,requests, or time and paths of the mix: /live, /login"
 
 
 def trace(tmp_path: Path, content: str | bytes) -> Path:
@@ -14,19 +17,21 @@ def trace(tmp_path: Path, content: str | bytes) -> Path:
 
 def test_rows_are_labels_and_counts(tmp_path: Path) -> None:
     file = trace(tmp_path, 'minute, requests\r\n18:30, 24496\r\n\r\n18:31,0\n18:32,1.5e3\n"18:33",7.\n')
-    assert read_trace(file) == (("18:30", 24496.0), ("18:31", 0.0), ("18:32", 1500.0), ("18:33", 7.0))
+    assert read_trace(file, MIX) == CountedTrace(
+        (("18:30", 24496.0), ("18:31", 0.0), ("18:32", 1500.0), ("18:33", 7.0))
+    )
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "1: header: missing: minute,requests"),
-        ("time,count\n1,2\n", "1: header: time,count: minute,requests"),
-        ("minute;requests\n1;2\n", "1: header: minute;requests: minute,requests"),
+        ("", f"1: header: missing: {HEADER}"),
+        ("time,count\n1,2\n", f"1: header: time,count: {HEADER}"),
+        ("minute;requests\n1;2\n", f"1: header: minute;requests: {HEADER}"),
         ("minute,requests\n", "1: requests: none: at least one row with requests"),
         ("minute,requests\na,0\n", "1: requests: none: at least one row with requests"),
-        ("minute,requests\na,1\nb\n", "3: row: b: two columns, minute,requests"),
-        ("minute,requests\na,1,2\n", "2: row: a,1,2: two columns, minute,requests"),
+        ("minute,requests\na,1\nb\n", "3: row: b: 2 columns, minute,requests"),
+        ("minute,requests\na,1,2\n", "2: row: a,1,2: 2 columns, minute,requests"),
         ("minute,requests\na,many\n", "2: requests: many: a number of requests, not negative"),
         ("minute,requests\na,-1\n", "2: requests: -1: a number of requests, not negative"),
         ("minute,requests\na,nan\n", "2: requests: nan: a number of requests, not negative"),
@@ -37,7 +42,7 @@ def test_rows_are_labels_and_counts(tmp_path: Path) -> None:
         ("minute,requests\n ,1\n", '2: minute: "": a label that no row before it has'),
         ('minute,requests\n"a,1\n', "2: file: unexpected end of data: CSV with commas"),
         (b"minute,requests\na,\xff\n", "2: file: byte 18 is not UTF-8: text in UTF-8"),
-        (b"PK\x03\x04\x14\x00", "1: header: PK\\x03\\x04\\x14\\x00: minute,requests"),
+        (b"PK\x03\x04\x14\x00", f"1: header: PK\\x03\\x04\\x14\\x00: {HEADER}"),
         (
             "minute,requests\n" + "a" * 200_000 + ",1\n",
             "2: file: field larger than field limit (131072): CSV with commas",
@@ -46,5 +51,26 @@ def test_rows_are_labels_and_counts(tmp_path: Path) -> None:
 )
 def test_what_is_no_trace_is_one_line(tmp_path: Path, content: str | bytes, message: str) -> None:
     with pytest.raises(ScenarioError) as refused:
-        read_trace(trace(tmp_path, content))
+        read_trace(trace(tmp_path, content), MIX)
     assert str(refused.value) == f"{tmp_path}/t.csv:{message}"
+
+
+def test_paths_that_are_counted_apart_are_columns_in_any_order(tmp_path: Path) -> None:
+    found = read_trace(trace(tmp_path, "time,/login,/live\n9:00,1,2\n9:01,0,4\n"), MIX)
+    assert found.rows == (("9:00", 3.0), ("9:01", 4.0))
+    assert found.kinds is not None
+    assert found.kinds.tolist() == [[2.0, 1.0], [4.0, 0.0]]
+
+
+def test_a_path_that_is_not_counted_gets_no_requests(tmp_path: Path) -> None:
+    found = read_trace(trace(tmp_path, "minute,/live\n9:00,2\n"), MIX)
+    assert found.kinds is not None
+    assert found.kinds.tolist() == [[2.0, 0.0]]
+
+
+@pytest.mark.parametrize("header", ["time,/other", "time,/live,/live", "time", "/live,time", "time,requests,/live"])
+def test_columns_are_paths_of_the_mix_each_once(tmp_path: Path, header: str) -> None:
+    with pytest.raises(
+        ScenarioError, match=r"1: header: .*: minute,requests, or time and paths of the mix: /live, /login"
+    ):
+        read_trace(trace(tmp_path, f"{header}\n1,2\n"), MIX)

@@ -260,3 +260,21 @@ def test_a_kind_without_keys_and_a_single_client_are_zero() -> None:
     assert not schedule.request.any()
     assert not schedule.key.any()
     assert not schedule.client.any()
+
+
+def test_paths_that_a_trace_counts_apart_are_sent_in_its_proportions_interval_by_interval() -> None:
+    requests = [{"host": "tv.example", "path": path} for path in ("/live", "/login", "/score")]
+    loaded = scenario_with(trace={"file": "t.csv", "interval": "10s"}, requests=requests)
+    kinds = np.array([[900.0, 100.0, 0.0], [0.0, 0.0, 300.0], [400.0, 0.0, 400.0]])
+    loaded = dataclasses.replace(
+        loaded, trace=tuple((str(row), float(counts.sum())) for row, counts in enumerate(kinds)), trace_kinds=kinds
+    )
+    schedule = build_schedule(loaded, 1)
+    for row, counts in enumerate(kinds):
+        inside = (schedule.intended_s >= 10 * row) & (schedule.intended_s < 10 * (row + 1))
+        sent = np.bincount(schedule.request[inside], minlength=3)
+        assert sent[counts == 0].sum() == 0
+        expected = counts * sent.sum() / counts.sum()
+        assert np.abs(sent - expected).max() < 4 * expected.max() ** 0.5
+        assert sent.sum() == pytest.approx(counts.sum(), abs=5 * counts.sum() ** 0.5)
+    assert build_schedule(loaded, 1).request.tolist() == schedule.request.tolist()
