@@ -84,10 +84,13 @@ class Alone:
 
     SOON_S = 0.2
 
-    def __init__(self, order: Order) -> None:
-        self._order, self._user = order, ScheduleUser.waiting()
-        self.environment = Environment(user_classes=[self._user])
-        self._runner = self.environment.create_local_runner()
+    def __init__(
+        self, order: Order, environment: Environment | None = None, user: type[ScheduleUser] | None = None
+    ) -> None:
+        """With an environment of somebody else's, which has a local runner and this class of users, or with its own."""
+        self._order, self._user = order, user or ScheduleUser.waiting()
+        self.environment = environment or Environment(user_classes=[self._user])
+        self._runner = self.environment.runner or self.environment.create_local_runner()
         self._me = Member(0, 1, platform.node(), len(order.schedule.intended_s))
         self.members = [self._me]
 
