@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,8 +21,9 @@ from scenarios.schema import Request
 from scenarios.yaml_marks import shown
 
 _MOST_BYTES = 2 << 30
-# host ident user [time] "METHOD path HTTP/1.1" ... Source: Apache's and nginx' common and combined log formats.
-_COMMON = re.compile(r'^\S+ \S+ \S+ \[([^\]]+)\] "([A-Z]+) (\S+)[^"]*"')
+# host ident user [time] "METHOD path HTTP/1.1" ..., or "-" or bytes where that was no request. Source: Apache's and nginx' common and combined log formats.
+_COMMON = re.compile(r'^\S+ \S+ \S+ \[([^\]]+)\] "(?:([A-Z]+) ([^\s"]+)[^"]*"|(?:[^"\\]|\\.)*")')
+_NO_REQUEST = "(no request)"  # begins with no slash, so that no path is like it
 _COMMON_TIME = "%d/%b/%Y:%H:%M:%S %z"
 _COLUMNS = (["time"], ["time", "path"], ["time", "path", "method"])
 _ALLOWED = "lines of the common or combined log format, or CSV with the columns time[,path[,method]]"
@@ -108,7 +111,7 @@ def _of_lines(path: Path, text: str) -> Iterator[tuple[int, float, str, str]]:
         match = _COMMON.match(line)
         if match is None:
             raise ScenarioError(f"{path}:{number}: line: {shown(line[:80])}: {_ALLOWED}")
-        when, method, wanted = match.groups()
+        when, method, wanted = match[1], match[2] or "", match[3] or _NO_REQUEST
         if when not in seconds:
             try:
                 seconds[when] = datetime.strptime(when, _COMMON_TIME).astimezone(UTC).timestamp()
@@ -120,14 +123,20 @@ def _of_lines(path: Path, text: str) -> Iterator[tuple[int, float, str, str]]:
 
 
 def _of_csv(path: Path, text: str, header: list[str]) -> Iterator[tuple[int, float, str, str]]:
-    for number, line in enumerate(text.splitlines()[1:], start=2):
-        if not line.strip():
-            continue
-        words = [word.strip() for word in line.split(",")]
-        if len(words) != len(header):
-            raise ScenarioError(f"{path}:{number}: row: {shown(line[:80])}: {len(header)} columns, {','.join(header)}")
-        when, wanted, method = (*words, "", "")[:3]
-        yield number, _moment_s(path, number, when), wanted, method
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    next(reader)
+    try:
+        for row in reader:
+            if not row:
+                continue
+            number, words = reader.line_num, [word.strip() for word in row]
+            if len(words) != len(header):
+                what = shown(",".join(row)[:80])
+                raise ScenarioError(f"{path}:{number}: row: {what}: {len(header)} columns, {','.join(header)}")
+            when, wanted, method = (*words, "", "")[:3]
+            yield number, _moment_s(path, number, when), wanted, method
+    except csv.Error as error:
+        raise ScenarioError(f"{path}:{reader.line_num}: file: {error}: CSV with commas") from None
 
 
 def _moment_s(path: Path, number: int, when: str) -> float:

@@ -80,6 +80,9 @@ def check_requests(scenario: Scenario, served: Served, mistakes: Mistakes) -> No
         elif request.data is not None and served.backend(request.host, request.path) in served.hashed:
             allowed = "a backend that does not pick pods by a hash of the request, for the model knows no parameters"
             mistakes.scenario((*at, "data"), request.data.file, allowed)
+        elif request.data is not None and served.looks_beyond(request.path):
+            allowed = "a path whose first parameter is not looked at by any Ingress, for the model knows no parameters"
+            mistakes.scenario((*at, "path"), request.path, allowed)
         if request.path not in paths:
             allowed = f"a path that workload.paths describes{near_miss(request.path, paths)}"
             mistakes.scenario((*at, "path"), request.path, allowed)
@@ -135,6 +138,8 @@ def _check_phases(phases: Sequence[Phase], mistakes: Mistakes) -> None:
 
 
 def _check_trace(trace: Trace, rows: Rows, mistakes: Mistakes) -> None:
+    if trace.scale_to_peak_rps is not None and trace.scale != 1.0:
+        mistakes.scenario(("traffic", "trace", "scale"), trace.scale, "either scale or scale_to_peak_rps")
     row_of: Mapping[str, int] = {label: row for row, (label, _) in enumerate(rows)}
     last = -1
     for index, phase in enumerate(trace.phases):
@@ -169,5 +174,5 @@ def _check_log(log: Log, read: AccessLog, mistakes: Mistakes) -> None:
 def _trace_count(trace: Trace, rows: Rows) -> float:
     counts = [count for _, count in rows]
     if trace.scale_to_peak_rps is None:
-        return sum(counts)
+        return sum(counts) * trace.scale
     return sum(count / max(counts) for count in counts) * trace.scale_to_peak_rps * trace.interval / trace.speed

@@ -73,7 +73,7 @@ def load_scenario(path: Path) -> LoadedScenario:
     trace = CountedTrace(())
     if trace_file is not None:
         files.append(trace_file)
-        trace = read_trace(trace_file, [request.path for request in scenario.traffic.requests])
+        trace = read_trace(trace_file, [(r.path, r.weight) for r in scenario.traffic.requests])
     log: AccessLog | None = None
     if log_file is not None:
         files.append(log_file)

@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 from scenarios.load import LoadedScenario
 from scenarios.placeholders import filled
-from scenarios.schema import Expect
+from scenarios.schema import Expect, Request
 
-# A value may not end a header's line, whatever a CSV file holds.
-_LINE_ENDS = re.compile(r"[\r\n\0]+")
+# A value may not end a header's line, whatever a CSV file holds; servers refuse other control characters.
+_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]+")
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,7 @@ class Messages:
     def of(self, request: int, key: int) -> Message:
         """The request of a kind for a key of the schedule."""
         kind = self._requests[request]
-        values = {"key": str(key)}
-        if kind.data is not None:
-            table = self._attached.tables[kind.data.file]
-            values = dict(zip(table.columns, table.rows[key], strict=True))
+        values = self._values(kind, key)
         headers = [("Host", kind.host), *((name, _in_header(text, values)) for name, text in kind.headers.items())]
         if kind.cookies:
             pairs = (f"{name}={quote(filled(text, values), safe='')}" for name, text in kind.cookies.items())
@@ -63,14 +60,28 @@ class Messages:
         body = b"" if kind.body is None else filled(kind.body, values).encode()
         if kind.body_file is not None:
             body = self._attached.bodies[kind.body_file]
-        in_path = {name: quote(value, safe="") for name, value in values.items()}
-        return Message(kind.method, filled(kind.path, in_path), tuple(headers), body)
+        return Message(kind.method, _in_path(kind.path, values), tuple(headers), body)
+
+    def path(self, request: int, key: int) -> str:
+        """Its path alone."""
+        kind = self._requests[request]
+        return _in_path(kind.path, self._values(kind, key))
 
     def expect(self, request: int) -> Expectation | None:
         """What its answers have to be; None when any answer below 400 will do."""
         expected = self._requests[request].expect
         return None if expected is None else Expectation(expected)
 
+    def _values(self, kind: Request, key: int) -> Mapping[str, str]:
+        if kind.data is None:
+            return {"key": str(key)}
+        table = self._attached.tables[kind.data.file]
+        return dict(zip(table.columns, table.rows[key], strict=True))
+
+
+def _in_path(text: str, values: Mapping[str, str]) -> str:
+    return filled(text, {name: quote(value, safe="") for name, value in values.items()})
+
 
 def _in_header(text: str, values: Mapping[str, str]) -> str:
-    return _LINE_ENDS.sub(" ", filled(text, values)).encode("utf-8").decode("latin-1")
+    return _CONTROLS.sub(" ", filled(text, values)).encode("utf-8").decode("latin-1")

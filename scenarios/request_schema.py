@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, WithJsonSchema
 
 from scenarios.section import Section
 from scenarios.units import Duration, Number, Positive, Whole
@@ -14,6 +14,7 @@ Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-
 Path = Annotated[str, Field(pattern="^/[!-~]{0,2000}$")]
 HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}$")]  # Source: RFC 9110, 5.6.2
 HeaderValue = Annotated[str, Field(pattern=r"^[^\x00-\x08\x0a-\x1f\x7f]{0,4000}$")]
+_STATUS = re.compile(r"[1-5]([0-9]{2}|xx)")
 
 
 def _regular_expression(value: str) -> str:
@@ -22,6 +23,37 @@ def _regular_expression(value: str) -> str:
     except re.error as error:
         raise ValueError(f"a regular expression of Python's: {error}") from None
     return value
+
+
+def parse_statuses(value: object) -> frozenset[int]:
+    """Statuses from `200`, `2xx`, or a list of these."""
+    found: set[int] = set()
+    for item in value if isinstance(value, list) else [value]:
+        word = str(item).lower()
+        if isinstance(item, bool) or not _STATUS.fullmatch(word):
+            raise ValueError("a status such as 200, a class such as 2xx, or a list of these")
+        found |= set(range(int(word[0]) * 100, int(word[0]) * 100 + 100)) if word.endswith("xx") else {int(word)}
+    if not found:
+        raise ValueError("a status such as 200, a class such as 2xx, or a list of these")
+    return frozenset(found)
+
+
+_ONE_STATUS: dict[str, JsonValue] = {
+    "anyOf": [
+        {"type": "integer", "minimum": 100, "maximum": 599},
+        {"type": "string", "pattern": "^[1-5]([0-9]{2}|[xX]{2})$"},
+    ]
+}
+Statuses = Annotated[
+    frozenset[int],
+    BeforeValidator(parse_statuses),
+    WithJsonSchema(
+        {
+            "title": "Status or list of them",
+            "anyOf": [_ONE_STATUS, {"type": "array", "minItems": 1, "items": _ONE_STATUS}],
+        }
+    ),
+]
 
 
 class Data(Section):
@@ -34,8 +66,8 @@ class Data(Section):
 class Expect(Section):
     """What an answer must be; one that is not counts as a server error."""
 
-    status: Annotated[tuple[Annotated[Whole, Field(ge=100, le=599)], ...], Field(min_length=1)] | None = None
-    """Good statuses; left out: any below 400."""
+    status: Statuses | None = None
+    """Good statuses: `200`, `2xx` or a list such as `[200, 404]`; left out: any below 400."""
     contains: Annotated[str, Field(min_length=1)] | None = None
     """A text that stands in the body."""
     matches: Annotated[str, AfterValidator(_regular_expression)] | None = None

@@ -120,7 +120,9 @@ class Trace(Section):
     speed: Annotated[Number, Field(gt=0)] = 1.0
     """60 plays an hour in a minute."""
     scale_to_peak_rps: Annotated[Rate, Field(gt=0)] | None = None
-    """Rescales so that the busiest row has this rate; left out: the trace's own rate times `speed`."""
+    """Rescales so that the busiest row has this rate; left out: the trace's own rate times `speed` and `scale`."""
+    scale: Annotated[Number, Field(gt=0, le=1_000_000)] = 1.0
+    """0.1 offers a tenth of the trace's requests; not together with `scale_to_peak_rps`."""
     phases: tuple[TracePhase, ...] = ()
     """Names for stretches; left out: one phase named `trace`."""
 
@@ -198,7 +200,7 @@ class Traffic(Section):
     """The load: exactly one of `phases`, `trace`, `log` and `locustfile`."""
 
     model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": [kind]} for kind in ("phases", "trace", "log")]}
+        json_schema_extra={"oneOf": [{"required": [kind]} for kind in ("phases", "trace", "log", "locustfile")]}
     )
 
     arrivals: Annotated[

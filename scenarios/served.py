@@ -40,6 +40,11 @@ class Served:
         route = match(self.table, host, path)
         return self.default_backend if route is None else route.backend
 
+    def looks_beyond(self, path: str) -> bool:
+        """Whether some route looks further into a path than to its first name in braces."""
+        before, brace, _ = path.partition("{")
+        return bool(brace) and any(len(r.path) > len(before) and r.path.startswith(before) for r in self.table)
+
     def allowed(self) -> str:
         """What to ask for instead."""
         served = ", ".join(f"{r.host or '*'}{r.path}" for r in self.table[:4]) or "nothing, there is no Ingress"

@@ -36,16 +36,16 @@ class CountedTrace:
     kinds: NDArray[np.float64] | None = None
 
 
-def read_trace(path: Path, mix: Sequence[str]) -> CountedTrace:
-    """Read counts for all requests, or a column for each path of `mix`; ScenarioError with the line that is wrong.
+def read_trace(path: Path, mix: Sequence[tuple[str, float]]) -> CountedTrace:
+    """Read counts for all requests, or a column for each path; ScenarioError with the line that is wrong.
 
-    Blank lines are passed over.
+    `mix` has path and weight of each kind: kinds of the same path share its column by weight. Blank lines are passed over.
     """
     reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     rows: dict[str, list[float]] = {}
     try:
         header = [name.strip() for name in next(reader, [])]
-        columns = _columns(path, header, mix)
+        counted = _counted(path, header, [of for of, _ in mix])
         for row in reader:
             if not row:
                 continue
@@ -66,19 +66,19 @@ def read_trace(path: Path, mix: Sequence[str]) -> CountedTrace:
     if not any(any(counts) for counts in rows.values()):
         raise ScenarioError(f"{path}:1: requests: none: at least one row with requests")
     totals = tuple((label, sum(counts)) for label, counts in rows.items())
-    if columns is None:
+    if not counted:
         return CountedTrace(totals)
-    kinds = np.zeros((len(rows), len(mix)))
-    kinds[:, columns] = np.array(list(rows.values()))
-    return CountedTrace(totals, kinds)
+    shares = np.array([[weight * (of == name) for of, weight in mix] for name in counted])
+    shares /= shares.sum(axis=1, keepdims=True)
+    return CountedTrace(totals, np.array(list(rows.values())) @ shares)
 
 
-def _columns(path: Path, header: list[str], mix: Sequence[str]) -> list[int] | None:
-    """Which request of the mix each column counts; None when one column counts all."""
+def _counted(path: Path, header: list[str], mix: Sequence[str]) -> Sequence[str]:
+    """The path that each column counts; none when one column counts all."""
     if header in _HEADERS:
-        return None
+        return ()
     names = header[1:]
     if header[:1] not in (["minute"], ["time"]) or not names or len(set(names)) < len(names) or set(names) - set(mix):
-        allowed = f"{','.join(_HEADER)}, or time and paths of the mix: {', '.join(mix[:4])}"
+        allowed = f"{','.join(_HEADER)}, or time and paths of the mix: {', '.join(dict.fromkeys(mix))}"
         raise ScenarioError(f"{path}:1: header: {shown(','.join(header) or None)}: {allowed}")
-    return [mix.index(name) for name in names]
+    return names

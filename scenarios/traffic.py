@@ -110,7 +110,8 @@ def _kinds(
     """(n,) kinds of requests by the mix's weights, or as their interval of a trace counted them; `chance` is uniform."""
     if loaded.trace_kinds is None:
         return np.searchsorted(shares, chance, side="right").astype(np.int32)
-    counted = loaded.trace_kinds[np.searchsorted(rate_of(loaded).edge_s, intended_s, side="right") - 1]
+    rows = np.searchsorted(rate_of(loaded).edge_s, intended_s, side="right") - 1
+    counted = loaded.trace_kinds[np.minimum(rows, len(loaded.trace_kinds) - 1)]  # rounding may reach the end
     reached = np.cumsum(counted, axis=1)
     kinds: NDArray[np.int32] = (chance[:, None] * reached[:, -1:] >= reached[:, :-1]).sum(axis=1).astype(np.int32)
     return kinds
@@ -146,7 +147,12 @@ def rate_of(loaded: LoadedScenario) -> Rate:
         return Rate(np.concatenate(([0.0], np.cumsum(lengths))), nothing, nothing)
     assert traffic.trace is not None
     assert loaded.trace is not None
-    rps = np.array([count for _, count in loaded.trace]) / traffic.trace.interval * traffic.trace.speed
+    rps = (
+        np.array([count for _, count in loaded.trace])
+        / traffic.trace.interval
+        * traffic.trace.speed
+        * traffic.trace.scale
+    )
     if traffic.trace.scale_to_peak_rps is not None:
         rps = rps * (traffic.trace.scale_to_peak_rps / rps.max())
     edges = np.arange(len(rps) + 1, dtype=np.float64) * (traffic.trace.interval / traffic.trace.speed)

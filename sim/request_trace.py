@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scenarios.calibration import Calibration
 from scenarios.figures import FATES
 from scenarios.load import LoadedScenario
+from scenarios.messages import Messages
 from scenarios.schema import Traffic
 from scenarios.traffic import schedule_blocks
 from sim.cluster import client_addresses
@@ -36,15 +37,16 @@ class RequestTrace:
 
     intended_s  (n,) float64, seconds from the schedule's first moment
     end_s       (n,) float64, when the client knew
-    target      (n,) int32, index into `targets`, which are (host, path)
-    key         (n,) int64, what fills `{key}` of the path
+    target      (n,) int32, index into `hosts`, and the request of the mix for `messages`
+    key         (n,) int64, what fills `{key}` of the path, or the row of its parameters
     client      (n,) int32, index into `clients`, which are source addresses
     fate        (n,) int8, index into FATES
     attempts    (n,) int16
     pod         (n,) int32, index into `pods` of the last that had it; -1: none had
     """
 
-    targets: tuple[tuple[str, str], ...]
+    messages: Messages
+    hosts: tuple[str, ...]
     clients: tuple[str, ...]
     pods: tuple[str, ...]
     intended_s: NDArray[np.float64]
@@ -77,7 +79,8 @@ def trace_requests(
     for row, user_key, user_client in _of_users(loaded, streams, records):
         key[row], client[row] = user_key, user_client
     return RequestTrace(
-        targets=tuple((request.host, request.path) for request in traffic.requests),
+        messages=Messages(loaded),
+        hosts=tuple(request.host for request in traffic.requests),
         clients=client_addresses(traffic.clients),
         pods=tuple(tally.pods),
         intended_s=records["intended_s"].copy(),
@@ -116,14 +119,13 @@ def write_csv(trace: RequestTrace, file: TextIO) -> None:
 
 
 def _rows(trace: RequestTrace, part: slice) -> Iterator[Sequence[object]]:
-    targets, pods = trace.targets, (*trace.pods, "")  # -1 is the last
+    pods = (*trace.pods, "")  # -1 is the last
     columns = (
         trace.intended_s, trace.target, trace.key, trace.client, trace.fate, trace.attempts, trace.pod, trace.end_s,
     )  # fmt: skip
     rows = zip(*(column[part].tolist() for column in columns), strict=True)
     for number, (intended_s, target, key, client, fate, attempts, pod, end_s) in enumerate(rows, start=part.start):
-        host, path = targets[target]
         yield (
-            number, f"{intended_s:.6f}", host, path.replace("{key}", str(key)), trace.clients[client], FATES[fate],
-            attempts, pods[pod], f"{end_s:.6f}", f"{end_s - intended_s:.6f}",
+            number, f"{intended_s:.6f}", trace.hosts[target], trace.messages.path(target, key), trace.clients[client],
+            FATES[fate], attempts, pods[pod], f"{end_s:.6f}", f"{end_s - intended_s:.6f}",
         )  # fmt: skip

@@ -79,6 +79,7 @@ def test_paths_that_the_mix_does_not_have_are_counted_with_an_example(read: Any)
         ("hello\n", "access.log:1: line: hello: lines of the common or combined log format, or CSV"),
         (COMMON.format(1, 99, "GET", "/"), "access.log:1: time: 07/Jul/1998:21:41:99 +0000: such as 10/Oct/2026"),
         ("time,path\n1,/,GET\n", "access.log:2: row: 1,/,GET: 2 columns, time,path"),
+        ('time,path\n1,"/\n', "access.log:2: file: unexpected end of data: CSV with commas"),
         ("time\nyesterday\n", "access.log:2: time: yesterday: seconds, or ISO 8601"),
         ("time\nnan\n", "access.log:2: time: nan: a finite number of seconds"),
     ],
@@ -88,6 +89,18 @@ def test_a_line_that_cannot_be_read_is_one_line_with_its_place(read: Any, text: 
         read(text)
     assert said in str(raised.value)
     assert str(raised.value).count("\n") == 0
+
+
+@pytest.mark.parametrize("asked", ["-", "", r"\x16\x03\x01 \"", "GET", "hello there x"])
+def test_what_was_no_request_is_left_out_and_counted(read: Any, asked: str) -> None:
+    bad = f'10.0.0.1 - - [07/Jul/1998:21:41:01 +0000] "{asked}" 400 0 "-" "-"'
+    log = read(COMMON.format(1, 2, "GET", "/") + "\n" + bad + "\n")
+    assert len(log.time_s) == 1
+    assert log.left_out == (1, "(no request) (line 2)")
+
+
+def test_a_path_with_a_comma_is_quoted_in_csv(read: Any) -> None:
+    assert read('time,path\n1,"/item/a,b"\n').request.tolist() == [1]
 
 
 @given(times=st.lists(st.floats(0, 1e6), min_size=1, max_size=50))

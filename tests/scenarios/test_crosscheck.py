@@ -107,3 +107,21 @@ def test_parameters_are_refused_where_the_model_would_have_to_hash_them(quick: C
     quick.edit("app.yaml", "load-balance: leastconn", "load-balance: uri")
     allowed = "a backend that does not pick pods by a hash of the request, for the model knows no parameters"
     assert rest(quick) == [f"traffic.requests[0].data: d.csv: {allowed}"]
+
+
+def test_parameters_that_decide_the_route_are_refused_since_the_model_knows_none(quick: Copy) -> None:
+    rule = "          - {path: /, pathType: Prefix, backend: {service: {name: live, port: {name: http}}}}\n"
+    quick.edit("app.yaml", rule, rule + rule.replace("path: /,", "path: /shop/toys,"))
+    quick.edit("scenario.yaml", "path: /live", 'path: "/shop/{kind}", data: {file: kinds.csv}')
+    quick.edit("scenario.yaml", "/live:", '"/shop/{kind}":')
+    (quick.directory / "kinds.csv").write_text("kind\ntoys\nbooks\n")
+    (mistake,) = rest(quick)
+    assert mistake == (
+        "traffic.requests[0].path: /shop/{kind}: a path whose first parameter is not looked at by any Ingress, "
+        "for the model knows no parameters"
+    )
+
+
+def test_a_trace_is_scaled_once(match_day: Copy) -> None:
+    match_day.edit("scenario.yaml", "    speed: 40\n", "    speed: 40\n    scale: 0.5\n")
+    assert rest(match_day) == ["traffic.trace.scale: 0.5: either scale or scale_to_peak_rps"]

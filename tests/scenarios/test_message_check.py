@@ -32,7 +32,10 @@ DATA = {"data": {"file": "d.csv"}}
         ({**DATA, "headers": {"X": "{tokn}"}}, "headers: {tokn}: {name} or {token}; did you mean `token`?"),
         ({"headers": {"X": "{user}"}}, "headers: {user}: {key}"),
         ({"expect": {"matches": "("}}, "expect.matches: (: a regular expression"),
-        ({"expect": {"status": [99]}}, "expect.status[0]: 99"),
+        (
+            {"expect": {"status": [99]}},
+            "expect.status: [99]: a status such as 200, a class such as 2xx, or a list of these",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_with_field_value_and_what_is_allowed(

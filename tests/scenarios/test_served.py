@@ -27,3 +27,12 @@ def test_of_many_rules_the_first_four_are_named(quick: Copy) -> None:
     assert Served.by(quick.load().manifests).allowed() == (
         "what an Ingress serves: tv.example/0, tv.example/1, tv.example/2, tv.example/3, ..."
     )
+
+
+def test_a_parameter_that_an_ingress_looks_at_is_told_from_one_it_does_not(quick: Copy) -> None:
+    rule = "          - {path: /, pathType: Prefix, backend: {service: {name: live, port: {name: http}}}}\n"
+    quick.edit("app.yaml", rule, rule + rule.replace("path: /,", "path: /shop/toys,"))
+    served = Served.by(quick.load().manifests)
+    assert served.looks_beyond("/shop/{kind}")
+    assert not served.looks_beyond("/shop/toys/{kind}")
+    assert not served.looks_beyond("/shop")

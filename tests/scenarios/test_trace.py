@@ -5,7 +5,7 @@ import pytest
 from scenarios.errors import ScenarioError
 from scenarios.trace import CountedTrace, read_trace
 
-MIX = ["/live", "/login"]
+MIX = [("/live", 9.0), ("/login", 1.0)]
 HEADER = "minute,requests, or time and paths of the mix: /live, /login"
 
 
@@ -74,3 +74,10 @@ def test_columns_are_paths_of_the_mix_each_once(tmp_path: Path, header: str) -> 
         ScenarioError, match=r"1: header: .*: minute,requests, or time and paths of the mix: /live, /login"
     ):
         read_trace(trace(tmp_path, f"{header}\n1,2\n"), MIX)
+
+
+def test_requests_of_one_path_share_its_column_by_weight(tmp_path: Path) -> None:
+    mix = [("/cart", 3.0), ("/live", 5.0), ("/cart", 1.0)]
+    found = read_trace(trace(tmp_path, "time,/cart\n9:00,8\n9:01,0\n"), mix)
+    assert found.kinds is not None
+    assert found.kinds.tolist() == [[6.0, 0.0, 2.0], [0.0, 0.0, 0.0]]

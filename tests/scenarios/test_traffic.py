@@ -278,3 +278,12 @@ def test_paths_that_a_trace_counts_apart_are_sent_in_its_proportions_interval_by
         assert np.abs(sent - expected).max() < 4 * expected.max() ** 0.5
         assert sent.sum() == pytest.approx(counts.sum(), abs=5 * counts.sum() ** 0.5)
     assert build_schedule(loaded, 1).request.tolist() == schedule.request.tolist()
+
+
+def test_scale_and_speed_of_a_trace_multiply_its_rate() -> None:
+    requests = [{"host": "tv.example", "path": "/live"}]
+    loaded = scenario_with(trace={"file": "t.csv", "interval": "10s", "speed": 2, "scale": 0.5}, requests=requests)
+    rate = rate_of(dataclasses.replace(loaded, trace=(("a", 100.0), ("b", 300.0))))
+    assert rate.edge_s.tolist() == [0.0, 5.0, 10.0]
+    assert rate.peak(0.0, 5.0) == 10.0
+    assert rate.peak(5.0, 10.0) == 30.0

@@ -10,8 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scenarios.attachments import Attachments, Table
 from scenarios.figures import FATES
 from scenarios.load import LoadedScenario, load_scenario
+from scenarios.messages import Messages
+from scenarios.schema import Data
 from scenarios.traffic import build_schedule
 from sim.predict import one_future
 from sim.request_trace import COLUMNS, RequestTrace, trace_requests, write_csv
@@ -106,6 +109,20 @@ def test_users_requests_have_their_keys_and_each_user_an_address_of_its_own(with
     assert rows(trace)[first]["path"] == f"/tickets/{trace.key[first]}"
 
 
-def test_a_path_with_a_comma_is_quoted(trace: RequestTrace) -> None:
-    odd = replace(trace, targets=tuple((host, '/a,"b"/{key}') for host, _ in trace.targets))
+def with_path(loaded: LoadedScenario, **changed: object) -> Messages:
+    """Messages of the same mix with something else in every request."""
+    traffic = loaded.scenario.traffic
+    requests = tuple(request.model_copy(update=changed) for request in traffic.requests)
+    scenario = loaded.scenario.model_copy(update={"traffic": traffic.model_copy(update={"requests": requests})})
+    tables = {"d.csv": Table(("kind",), (("a toy",),))}
+    return Messages(replace(loaded, scenario=scenario, attachments=Attachments(tables=tables)))
+
+
+def test_a_path_with_a_comma_is_quoted(crowd: LoadedScenario, trace: RequestTrace) -> None:
+    odd = replace(trace, messages=with_path(crowd, path='/a,"b"/{key}'))
     assert rows(odd)[0]["path"] == '/a,"b"/0'
+
+
+def test_parameters_stand_in_the_path_as_they_are_sent(crowd: LoadedScenario, trace: RequestTrace) -> None:
+    odd = replace(trace, messages=with_path(crowd, path="/shop/{kind}", data=Data(file="d.csv")))
+    assert rows(odd)[0]["path"] == "/shop/a%20toy"
