@@ -1,9 +1,10 @@
 # make rehearse   the whole loop on this machine: calibrate, predict, surge, compare, report
 # make check      format, lint, types, import contracts, tests: what people and CI run
+# make check-slow    real loads of many seconds, runs that are killed: what CI runs as well; about seven minutes
 # make check-cluster   tests on a real Kubernetes cluster: one of kind, or MATCHDAY_TEST_CONTEXT's; about 15 minutes
 # make bench-load the generator beside k6, vegeta, wrk and hey: ratios, about ten minutes
 # make bench      how fast the model is: ratios, measured side by side
-.PHONY: rehearse check check-cluster bench bench-load lock
+.PHONY: rehearse check check-slow check-cluster bench bench-load lock
 .DEFAULT_GOAL := rehearse
 BIN := .venv/bin
 
@@ -17,8 +18,11 @@ check: .venv/ready-dev
 	$(BIN)/lint-imports
 	$(BIN)/pytest
 
+check-slow: .venv/ready-dev
+	$(BIN)/pytest tests/integration -m slow
+
 check-cluster: .venv/ready-dev
-	$(BIN)/pytest tests/cluster -p no:xdist
+	$(BIN)/pytest tests/cluster -p no:xdist -m cluster
 
 bench: .venv/ready-dev
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/bench_model.py

@@ -25,7 +25,7 @@ from scenarios.outcome import Validity
 from tests.integration.generator import Generator, children
 from tests.integration.static_server import StaticServer
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 HOST = f"127.94.{1 + os.getpid() % 250}.9"
 Start = Callable[..., Generator]
 # Takes connections and never answers.

@@ -32,6 +32,7 @@ OURS = "document.querySelector('matchday-live').shadowRoot"
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine; Debian's package is called chromium"),
 ]
 

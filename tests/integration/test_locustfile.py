@@ -21,7 +21,7 @@ from loadgen.records import read_records
 from matchday.report.record import read_model
 from scenarios.outcome import Outcome
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
 QUICK = ROOT / "scenarios" / "quick"
 # Tests in parallel processes have addresses of their own.

@@ -17,7 +17,7 @@ from scenarios.calibration import Calibration, PathCalibration
 from scenarios.load import load_scenario
 from scenarios.outcome import Outcome
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 QUICK = Path(__file__).parents[2] / "scenarios" / "quick"
 SHORT = {"duration: 20s, rps: 12": "duration: 3s, rps: 12", "duration: 60s, rps: 240": "duration: 8s, rps: 120"}
 DEADLINE_S = 90.0

@@ -21,7 +21,7 @@ from scenarios.schema import Traffic
 from tests.integration.generator import Generator
 from tests.integration.witness import Witness
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 HOST = f"127.93.{1 + os.getpid() % 250}.9"
 LEVEL = 0.001
 # A 20x step up and down, and a ramp, each 8 s with about 1,000 requests.

@@ -9,7 +9,7 @@ import pytest
 from tests.integration.stall import QUANTILES, analytic_s, open_loop_s
 from tests.integration.static_server import StaticServer
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 HOST = f"127.92.{1 + os.getpid() % 250}.9"
 
 

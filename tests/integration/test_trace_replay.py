@@ -9,7 +9,7 @@ import pytest
 from tests.integration.generator import Generator
 from tests.integration.witness import Witness
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 HOST = f"127.95.{1 + os.getpid() % 250}.9"
 
 

@@ -18,7 +18,7 @@ from loadgen.validity import Around, judge
 from tests.integration.generator import ROOT, Generator, children
 from tests.integration.witness import Witness
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 HOST = f"127.91.{1 + os.getpid() % 250}.9"
 RATE = 200
 Start = Callable[..., Generator]
