@@ -67,7 +67,7 @@ class Generator:
     def kill(self) -> None:
         """End it, whatever it does."""
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
 
 
 def children(pid: int) -> Sequence[int]:

@@ -24,9 +24,9 @@ from tests.integration.witness import Witness
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 HOST = f"127.93.{1 + os.getpid() % 250}.9"
 LEVEL = 0.001
-# A 20x step up and down, and a ramp, each 8 s with about 1,000 requests.
-STEP = Rate(np.array([0.0, 3.0, 6.0, 8.0]), np.array([15.0, 300.0, 15.0]), np.array([15.0, 300.0, 15.0]))
-RAMP = Rate(np.array([0.0, 8.0]), np.array([10.0]), np.array([250.0]))
+# A 20x step up and down, and a ramp, of 600 to 700 requests; gaps of 10 ms, beside which a busy machine's wake-ups are short.
+STEP = Rate(np.array([0.0, 3.0, 10.0, 12.0]), np.array([5.0, 100.0, 5.0]), np.array([5.0, 100.0, 5.0]))
+RAMP = Rate(np.array([0.0, 10.0]), np.array([5.0]), np.array([120.0]))
 Floats = NDArray[np.float64]
 
 
