@@ -99,7 +99,7 @@ class Alone:
         epoch = time.monotonic() + self.SOON_S if epoch is None else epoch
         self._sender, self._epoch_unix_s = self._order.sender(epoch), epoch + time.time() - time.monotonic()
         self._me.counts = self._sender.counts
-        self._began_cpu_s, self._began_s = time.process_time(), time.monotonic()
+        self._began_cpu_s, self._began_s = time.process_time(), epoch
         self._user.post.set(self._sender)
         self._runner.start(1, spawn_rate=1)
         return epoch
@@ -107,7 +107,7 @@ class Alone:
     def collect(self, took: Took) -> None:
         """Rows and lags."""
         self._me.cpu_s = time.process_time() - self._began_cpu_s
-        self._me.wall_s = time.monotonic() - self._began_s
+        self._me.wall_s = max(0.0, time.monotonic() - self._began_s)
         lag_s = self._sender.take_lags()
         self._me.lag.add(lag_s)
         packed = self._sender.recorder.take()

@@ -107,8 +107,7 @@ class Worker:
 
     def _hand_over(self, sender: Sender | Crowd) -> None:
         assert self._order is not None
-        cpu_s, began = time.process_time(), time.monotonic()
-        epoch_unix_s = sender.epoch + time.time() - began
+        cpu_s, epoch_unix_s = time.process_time(), sender.epoch + time.time() - time.monotonic()
         while True:
             ended = sender.ended.wait(HAND_OVER_S)
             packed = sender.recorder.take()
@@ -122,7 +121,7 @@ class Worker:
                     "lag": sender.take_lags().tobytes(),
                     "counts": asdict(sender.counts),
                     "cpu_s": time.process_time() - cpu_s,
-                    "wall_s": time.monotonic() - began,
+                    "wall_s": max(0.0, time.monotonic() - sender.epoch),
                     "complete": sender.complete,
                     "ended": bool(ended),
                 },

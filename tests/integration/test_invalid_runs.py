@@ -128,7 +128,7 @@ def test_2_a_generator_that_is_late(start: Start, server: StaticServer) -> None:
 
 
 def test_3_a_generator_whose_core_is_full(start: Start, server: StaticServer) -> None:
-    run = start(even(2.0, 15_000), at(server), core=0)
+    run = start(even(3.0, 15_000), at(server), core=0)  # twice what it can send
     named(run.end()[1], {"degraded", "invalid"}, "of the one core it can use")
 
 
