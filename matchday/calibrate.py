@@ -8,7 +8,6 @@ milliseconds inside or outside of a slot make the difference between a queue and
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import time
 from collections.abc import Iterable
@@ -24,8 +23,8 @@ from matchday.measure import read_log
 from matchday.rundir import RunDirectory
 from matchday.targets.target import Target
 from scenarios.calibration import Calibration, PathCalibration
-from scenarios.schema import ConstantTime, ExponentialTime, Phase, Scenario, ServiceTime
-from scenarios.traffic import Schedule, build_schedule
+from scenarios.schema import ConstantTime, ExponentialTime, Scenario, ServiceTime
+from scenarios.traffic import Schedule, at_constant_rate, build_schedule
 
 # The mean service time is wanted to this relative standard error; (cv / 0.02)^2 requests give it.
 _WANTED_ERROR = 0.02
@@ -122,10 +121,7 @@ async def _low_load(
 ) -> tuple[list[Answered], float]:
     """Send the base rate; give the answered requests, and the CPU seconds all pods used meanwhile."""
     loaded = target.loaded
-    phases = (Phase.model_validate({"name": "low", "duration": f"{plan.duration_s}s", "rps": plan.rate_rps}),)
-    traffic = loaded.scenario.traffic.model_copy(update={"phases": phases, "trace": None})
-    quiet = dataclasses.replace(loaded, scenario=loaded.scenario.model_copy(update={"traffic": traffic}), trace=None)
-    schedule = build_schedule(quiet, seed + _SEED_OFFSET)
+    schedule = build_schedule(at_constant_rate(loaded, "low", plan.rate_rps, plan.duration_s), seed + _SEED_OFFSET)
     log_start = target.proxy_log.stat().st_size
     driving = Driving(owned=True)  # whoever chose the target has seen to that
     load = await Load.start(run, "calibration", loaded, schedule, target.address, seed + _SEED_OFFSET, driving)

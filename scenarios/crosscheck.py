@@ -10,7 +10,7 @@ from scenarios.call_check import reached_paths
 from scenarios.log_arrivals import log_duration_s
 from scenarios.mistakes import Mistakes, near_miss
 from scenarios.placeholders import placeholders
-from scenarios.schema import Log, Phase, Scenario, SlowDisturbance, Trace
+from scenarios.schema import LOADS, Log, Phase, Scenario, SlowDisturbance, Trace
 from scenarios.served import Served
 from scenarios.service_time import mean_s
 from scenarios.trace import Rows
@@ -23,7 +23,7 @@ _MOST_REQUESTS = 200_000_000
 def check_traffic(scenario: Scenario, trace: Rows | None, log: AccessLog | None, mistakes: Mistakes) -> None:
     """The load against itself and its trace, and whether disturbances fall into it."""
     traffic = scenario.traffic
-    given = [kind for kind in ("phases", "trace", "log", "locustfile") if getattr(traffic, kind) is not None]
+    given = [kind for kind in LOADS if getattr(traffic, kind) is not None]
     if len(given) != 1:
         allowed = "exactly one of phases, trace, log and locustfile"
         mistakes.scenario(("traffic",), " and ".join(given) or "no load", allowed)

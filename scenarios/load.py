@@ -37,8 +37,8 @@ _NEEDED = "at least a Deployment, a Service and an Ingress"
 class LoadedScenario:
     """A scenario that is whole and consistent.
 
-    `sha256` covers every byte of scenario.yaml, manifests and trace; `trace` holds (label, requests in that interval), `trace_kinds` (m, k) those of each kind
-    where they were counted apart, `log` each request of an access log;
+    `sha256` covers every byte of scenario.yaml, manifests and trace; `trace` holds (label, requests in that
+    interval), `trace_kinds` (m, k) those of each kind where they were counted apart, `log` each request of an access log;
     `warnings` name what was passed over, one line each: annotations refused, objects not read.
     """
 

@@ -196,12 +196,14 @@ class Users(Section):
     """From knowing the fate of one request to sending the next."""
 
 
+# The kinds of load, of which a scenario has one.
+LOADS = ("phases", "trace", "log", "locustfile")
+
+
 class Traffic(Section):
     """The load: exactly one of `phases`, `trace`, `log` and `locustfile`."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": [kind]} for kind in ("phases", "trace", "log", "locustfile")]}
-    )
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [kind]} for kind in LOADS]})
 
     arrivals: Annotated[
         Annotated[Literal["poisson", "even"], PLAIN] | Annotated[BurstyArrivals, SECTION], by_type(dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +15,7 @@ from scenarios.arrivals import arrival_blocks
 from scenarios.load import LoadedScenario
 from scenarios.log_arrivals import log_arrivals, log_rate
 from scenarios.rate import Floats, Rate
+from scenarios.schema import LOADS, Phase
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,15 @@ def _kinds(
     reached = np.cumsum(counted, axis=1)
     kinds: NDArray[np.int32] = (chance[:, None] * reached[:, -1:] >= reached[:, :-1]).sum(axis=1).astype(np.int32)
     return kinds
+
+
+def at_constant_rate(loaded: LoadedScenario, name: str, rps: float, duration_s: float) -> LoadedScenario:
+    """The same requests by the mix's weights, at one rate, whatever kind of load the scenario has."""
+    phase = Phase.model_validate({"name": name, "duration": f"{duration_s}s", "rps": rps})
+    load = {**dict.fromkeys(LOADS), "phases": (phase,)}
+    traffic = loaded.scenario.traffic.model_copy(update=load)
+    scenario = loaded.scenario.model_copy(update={"traffic": traffic})
+    return replace(loaded, scenario=scenario, trace=None, trace_kinds=None, log=None)
 
 
 def build_schedule(loaded: LoadedScenario, seed: int) -> Schedule:

@@ -13,7 +13,7 @@ from scenarios.errors import ScenarioError
 from scenarios.load import load_scenario
 from scenarios.log_arrivals import log_arrivals, log_duration_s, log_rate
 from scenarios.schema import Log
-from scenarios.traffic import build_schedule, phase_spans, rate_of, schedule_blocks
+from scenarios.traffic import at_constant_rate, build_schedule, phase_spans, rate_of, schedule_blocks
 
 if TYPE_CHECKING:
     from tests.scenarios.conftest import Copy
@@ -144,3 +144,11 @@ def test_a_log_that_is_not_there_is_a_mistake(quick: Copy) -> None:
     )
     with pytest.raises(ScenarioError, match=r"traffic\.log\.file: no\.log: an access log that exists"):
         quick.load()
+
+
+def test_at_a_constant_rate_nothing_of_the_log_is_left(replay: Any) -> None:
+    quiet = at_constant_rate(replay(CSV), "low", 50.0, 20.0)
+    schedule = build_schedule(quiet, 1)
+    assert [(p.name, p.end_s) for p in schedule.phases] == [("low", 20.0)]
+    assert len(schedule.intended_s) == pytest.approx(1000, abs=160)
+    assert schedule.intended_s.max() < 20

@@ -20,6 +20,7 @@ from scenarios.schema import Request, Traffic
 from scenarios.traffic import (
     Block,
     PhaseSpan,
+    at_constant_rate,
     build_schedule,
     load_schedule,
     phase_spans,
@@ -287,3 +288,12 @@ def test_scale_and_speed_of_a_trace_multiply_its_rate() -> None:
     assert rate.edge_s.tolist() == [0.0, 5.0, 10.0]
     assert rate.peak(0.0, 5.0) == 10.0
     assert rate.peak(5.0, 10.0) == 30.0
+
+
+def test_at_a_constant_rate_the_mix_has_its_weights_again() -> None:
+    requests = [{"host": "tv.example", "path": "/live", "weight": 3}, {"host": "tv.example", "path": "/login"}]
+    loaded = scenario_with(trace={"file": "t.csv"}, requests=requests)
+    loaded = dataclasses.replace(loaded, trace=(("0", 600.0),), trace_kinds=np.array([[600.0, 0.0]]))
+    schedule = build_schedule(at_constant_rate(loaded, "low", 100.0, 20.0), 1)
+    assert np.bincount(schedule.request) / len(schedule.request) == pytest.approx([0.75, 0.25], abs=0.05)
+    assert schedule.duration_s == 20.0
