@@ -189,12 +189,12 @@ class Clients(dict[int, Client]):
         super().__init__()
         self._host, self._port, self._count = host, port, count
         self._keep_alive = keep_alive and count <= _MOST_KEPT_ALIVE
-        self._tls, self._server_name = tls, server_name
+        self._tls, self.server_name = tls, server_name
 
     def __missing__(self, number: int) -> Client:
         source = source_address(number) if self._count > 1 else ""
         client = Client(
-            self._host, self._port, source, keep_alive=self._keep_alive, tls=self._tls, server_name=self._server_name
+            self._host, self._port, source, keep_alive=self._keep_alive, tls=self._tls, server_name=self.server_name
         )
         self[number] = client
         return client

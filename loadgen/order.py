@@ -39,16 +39,17 @@ class Order:
     def sender(self, epoch: float, share: int = 0, of: int = 1) -> Sender:
         """Who sends one share, from `epoch` (monotonic) on."""
         traffic, directory = self.loaded.scenario.traffic, self.loaded.directory
-        tls = None
+        tls = server_name = None
         if traffic.tls is not None:
             tls = tls_context(None if traffic.tls.ca is None else str(directory / traffic.tls.ca))
+            server_name = traffic.tls.server_name or traffic.requests[0].host.partition(":")[0]
         clients = Clients(
             self.host,
             self.port,
             traffic.clients,
             keep_alive=traffic.keep_alive,
             tls=tls,
-            server_name=None if traffic.tls is None else traffic.tls.server_name,
+            server_name=server_name,
         )
         return Sender(
             self.schedule,

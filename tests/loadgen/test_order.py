@@ -7,8 +7,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from loadgen.errors import LoadError
+from loadgen.http import Clients
 from loadgen.order import Order
-from scenarios.load import LoadedScenario
+from scenarios.load import LoadedScenario, load_scenario
 from scenarios.traffic import Schedule
 
 
@@ -50,3 +51,13 @@ def test_a_scenario_that_is_read_otherwise_is_not_sent(order: Order) -> None:
         with pytest.raises(LoadError, match="the same matchday"):
             Order.unpacked(order.packed() | {"sha256": "other"}, room)
         room.cleanup()
+
+
+@pytest.mark.parametrize(("tls", "name"), [({}, "tv.example"), ({"server_name": "shop.example"}, "shop.example")])
+def test_the_server_is_asked_for_by_its_given_name_or_the_first_requests_host(
+    scenario_dir: Callable[..., Path], schedule_at: Callable[..., Schedule], tls: dict[str, str], name: str
+) -> None:
+    loaded = load_scenario(scenario_dir({"host": "tv.example:8443"}, tls=tls))
+    sender = Order(loaded, schedule_at([0.0]), "127.0.0.1", 1, 1).sender(0.0)
+    assert isinstance(sender.clients, Clients)
+    assert sender.clients.server_name == name
