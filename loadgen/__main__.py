@@ -19,6 +19,7 @@ import gevent
 from gevent.event import Event
 
 from loadgen.abort import Abort
+from loadgen.address import host_and_port
 from loadgen.conduct import Conducted, conduct
 from loadgen.crew import Alone, Crew
 from loadgen.errors import LoadError
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = _parser().parse_args(argv)
         if arguments.verb == "worker":
-            work(*_host_and_port("--master", arguments.master))
+            work(*host_and_port("--master", arguments.master))
             return 0
         return _run(arguments)
     except (LoadError, ScenarioError) as error:
@@ -86,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    host, port = _host_and_port("--target", arguments.target)
+    host, port = host_and_port("--target", arguments.target)
     loaded = load_scenario(arguments.scenario)
     try:
         schedule = load_schedule(arguments.schedule)
@@ -124,10 +125,10 @@ def _crew(order: Order, arguments: argparse.Namespace) -> Crew:
             arguments.records,
             processes=arguments.processes,
             expected=arguments.expect_workers,
-            bind=_host_and_port("--bind", arguments.bind),
+            bind=host_and_port("--bind", arguments.bind),
         )
     if arguments.expect_workers:
-        return Team.at(*_host_and_port("--bind", arguments.bind), order, arguments.expect_workers)
+        return Team.at(*host_and_port("--bind", arguments.bind), order, arguments.expect_workers)
     if arguments.processes:
         return Team.of_processes(order, arguments.processes)
     return Alone(order)
@@ -138,15 +139,8 @@ def _view(crew: Crew, arguments: argparse.Namespace, phases: Sequence[PhaseSpan]
         return None
     from loadgen.live import attach  # noqa: PLC0415 - Flask is for those who look
 
-    host, port = _host_and_port("--live", arguments.live)
+    host, port = host_and_port("--live", arguments.live)
     return attach(crew.environment, host, port, arguments.run, name=arguments.records.stem, phases=phases, stop=stop)
-
-
-def _host_and_port(option: str, text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or not 0 <= int(port) < 65536:
-        raise LoadError(f"{option}: {text}: HOST:PORT")
-    return host.strip("[]"), int(port)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,6 @@ no intended times: a row's intended time is that of its send.
 from __future__ import annotations
 
 import gc
-import ipaddress
-import socket
 import sys
 import time
 import zlib
@@ -27,6 +25,7 @@ from locust.env import Environment
 from locust.runners import Runner, WorkerRunner
 from numpy.typing import NDArray
 
+from loadgen.address import is_loopback
 from loadgen.errors import LoadError
 from loadgen.locustfile import outcome_of, read_locustfile, task_error
 from loadgen.openloop import Counts
@@ -63,7 +62,7 @@ def prepare(order: Order, environment: Environment) -> tuple[str, ...]:
     assert traffic.locustfile is not None
     sys.stdout = sys.stderr
     gc.enable()  # their code may leave cycles behind
-    if _is_loopback(order.host):
+    if is_loopback(order.host):
         _stay_here()
     found = read_locustfile(order.loaded.directory / traffic.locustfile.file)
     try:
@@ -181,21 +180,8 @@ def _stay_here() -> None:
 
 def _only_loopback(connect: Callable[..., Any]) -> Callable[..., Any]:
     def guarded(sock: Any, address: Any) -> Any:
-        if isinstance(address, tuple) and not _is_loopback(address[0]):
+        if isinstance(address, tuple) and not is_loopback(address[0]):
             raise PermissionError(f"{address[0]}: users may reach loopback only, as --to is loopback")
         return connect(sock, address)
 
     return guarded
-
-
-def _is_loopback(host: str) -> bool:
-    """Whether all addresses of a host are loopback; a host that is not found is not."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        pass
-    try:
-        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
-    except OSError:
-        return False
-    return all(ipaddress.ip_address(address).is_loopback for address in found)

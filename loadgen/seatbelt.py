@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
-import socket
-
 import numpy as np
 
+from loadgen.address import is_loopback
 from loadgen.errors import LoadError
 from scenarios.traffic import Schedule
 
@@ -17,10 +15,19 @@ MOST_RPS = 20_000.0
 def allowed(target: str, *, owned: bool, max_rps: float | None, schedule: Schedule) -> None:
     """LoadError, one line, unless `target` (HOST:PORT) is loopback or owned and no second is faster than `max_rps`."""
     host = target.rpartition(":")[0].strip("[]")
-    if not owned and not _is_loopback(host):
+    try:
+        ours = owned or is_loopback(host)
+    except OSError:
+        raise LoadError(f"--to: {host}: a host that can be found") from None
+    if not ours:
         raise LoadError(
             f"--to: {target}: loopback (127.0.0.0/8, ::1, localhost) only; add --i-own-this-host when it is yours to load"
         )
+    slow_enough(schedule, max_rps)
+
+
+def slow_enough(schedule: Schedule, max_rps: float | None) -> None:
+    """LoadError, one line, when some second of a schedule is faster than `max_rps`; MOST_RPS when nothing is said."""
     limit = MOST_RPS if max_rps is None else max_rps
     counts = np.bincount(schedule.intended_s.astype(np.int64)) if len(schedule.intended_s) else np.zeros(1, np.int64)
     second = int(counts.argmax())
@@ -29,11 +36,3 @@ def allowed(target: str, *, owned: bool, max_rps: float | None, schedule: Schedu
             f"--max-rps: {limit:g}: the schedule sends {counts[second]} requests in second {second}; "
             "raise it when that is meant"
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        found = {entry[4][0] for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
-    except OSError:
-        raise LoadError(f"--to: {host}: a host that can be found") from None
-    return all(ipaddress.ip_address(address).is_loopback for address in found)

@@ -9,6 +9,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from loadgen.abort import Abort
+from loadgen.address import host_and_port
+from loadgen.errors import LoadError
+from loadgen.seatbelt import slow_enough
 from matchday.errors import EnvironmentFailedError
 from matchday.rundir import RunDirectory
 from matchday.targets.local.child import Child
@@ -34,6 +38,17 @@ class Driving:
     max_rps: float | None = None
     live: str | None = None
     owned: bool = False
+
+    def check(self, schedule: Schedule) -> None:
+        """ScenarioError for what the generator would refuse, before anything is started."""
+        try:
+            slow_enough(schedule, self.max_rps)
+            if self.abort_on is not None:
+                Abort.parse(self.abort_on)
+            if self.live is not None:
+                host_and_port("--live", self.live)
+        except LoadError as error:
+            raise ScenarioError(str(error)) from None
 
     def words(self, run: RunDirectory) -> list[str]:
         """The generator's words for it."""

@@ -7,7 +7,7 @@ import socket
 import time
 from pathlib import Path
 
-from loadgen.abort import Abort
+from loadgen.address import host_and_port
 from loadgen.errors import LoadError
 from loadgen.seatbelt import allowed
 from loadgen.users import Plan
@@ -33,12 +33,11 @@ def run(path: Path, to: str, driving: Driving, *, seed: int | None, out: Path | 
     plan = _plan(loaded)
     schedule = build_schedule(loaded, seed) if plan is None else empty_schedule(plan)
     try:
-        _host_and_port(to)
+        host_and_port("--to", to)
         allowed(to, owned=driving.owned, max_rps=driving.max_rps, schedule=schedule)
-        if driving.abort_on is not None:
-            Abort.parse(driving.abort_on)
     except LoadError as error:
         raise ScenarioError(str(error)) from None
+    driving.check(schedule)
     _is_there(to)
     display = Display(as_json=as_json)
     directory = RunDirectory.create(loaded, out)
@@ -67,17 +66,10 @@ def _plan(loaded: LoadedScenario) -> Plan | None:
     return None if wanted is None else Plan.of(wanted.phases)
 
 
-def _host_and_port(to: str) -> tuple[str, int]:
-    host, _, port = to.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise LoadError(f"--to: {to}: HOST:PORT")
-    return host.strip("[]"), int(port)
-
-
 def _is_there(to: str) -> None:
     """EnvironmentFailedError when nobody accepts connections."""
     try:
-        socket.create_connection(_host_and_port(to), timeout=_ANSWER_S).close()
+        socket.create_connection(host_and_port("--to", to), timeout=_ANSWER_S).close()
     except OSError as error:
         raise EnvironmentFailedError(f"--to: {to}: no server there: {error.strerror or error}") from error
 

@@ -11,6 +11,7 @@ from matchday.rehearsal import Rehearsal, given_calibration
 from matchday.rundir import RunDirectory
 from matchday.targets.target import Choice
 from scenarios.load import load_scenario
+from scenarios.traffic import build_schedule
 
 
 def run(
@@ -27,12 +28,14 @@ def run(
     """Run the whole loop; 0 when the measured SLO was met, 1 when it was not."""
     loaded = load_scenario(path)
     choice.refuse(loaded)
+    used_seed = loaded.scenario.seed if seed is None else seed
+    driving.check(build_schedule(loaded, used_seed))
     given = None if calibration is None else given_calibration(calibration, loaded)
     display = Display(as_json=as_json)
     directory = RunDirectory.create(loaded, out)
     rehearsal = Rehearsal(
         loaded=loaded,
-        seed=loaded.scenario.seed if seed is None else seed,
+        seed=used_seed,
         replications=replications,
         run=directory,
         choice=choice,

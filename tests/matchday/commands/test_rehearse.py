@@ -56,3 +56,21 @@ def test_what_only_the_model_can_do_starts_and_writes_nothing(tmp_path: Path) ->
     with pytest.raises(ScenarioError, match="use matchday predict"):
         run(directory, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("driving", "said"),
+    [
+        (Driving(abort_on="often"), "--abort-on: often: a share of failures"),
+        (Driving(max_rps=100), "--max-rps: 100: the schedule sends"),
+        (Driving(live="8089"), "--live: 8089: HOST:PORT"),
+    ],
+)
+def test_what_the_generator_would_refuse_is_refused_before_anything_is_started(
+    tmp_path: Path, driving: Driving, said: str
+) -> None:
+    choice, out = OnThisMachine(None), tmp_path / "out"
+    with pytest.raises(ScenarioError) as raised:
+        rehearse.run(QUICK, choice, driving, seed=1, replications=2, out=out, calibration=None, as_json=False)
+    assert str(raised.value).startswith(said)
+    assert not out.exists()
