@@ -6,6 +6,7 @@ taken together. Reloads keep a distance to each other, endpoints never wait for 
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterable
 from queue import Empty, SimpleQueue
@@ -164,6 +165,9 @@ class Loop:
         found = self._controller.take_over(self._proxy.adopt, self._endpoints())
         self._sync()
         self._pid = self._proxy.worker_pid()
+        # of 2,000 Ingresses nearly all stay: to look through them for garbage would cost a change three times its time
+        gc.collect()
+        gc.freeze()
         self.synced.set()
         log.info("first sync", backends=self.backends, took_over=found)
 

@@ -244,10 +244,10 @@ def _uses(manifests: Manifests) -> dict[str, _Use]:
             found = resolve(manifests, ingress.namespace, ref)
             if found is None:
                 continue
-            use = uses.get(backend_name(*found), _Use(*found))
-            if ingress not in use.ingresses:
-                use = _Use(*found, (*use.ingresses, ingress))
-            uses[backend_name(*found)] = use
+            name = backend_name(*found)
+            before = uses[name].ingresses if name in uses else ()
+            if ingress not in before:
+                uses[name] = _Use(*found, (*before, ingress))
     return uses
 
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from threading import Event
 from typing import Any, cast
 
@@ -127,6 +128,13 @@ def changed(kind: Kind, found: Any, *, gone: bool = False) -> Changed:
 SERVED = ((kinds.INGRESS, ingress()), (kinds.SERVICE, service()), (kinds.ENDPOINT_SLICE, slice_of("live", "a")))
 
 
+@pytest.fixture(autouse=True)
+def _thawed() -> Iterator[None]:
+    """A controller's process lasts; this one goes on with other tests."""
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture
 def bench() -> Bench:
     made = Bench()
@@ -144,6 +152,14 @@ def test_nothing_is_configured_before_every_kind_was_listed() -> None:
     bench.put(Listed(WATCHED[-1], (), 0.0))
     bench.rounds(bench.loop.synced.is_set)
     assert bench.proxy.told == ["start"]
+
+
+def test_what_the_first_sync_read_is_not_looked_through_for_garbage_again() -> None:
+    bench = Bench()
+    bench.list_all(*SERVED)
+    assert gc.get_freeze_count() == 0
+    bench.rounds(bench.loop.synced.is_set)
+    assert gc.get_freeze_count() > 0
 
 
 def test_events_that_came_together_are_one_round(bench: Bench) -> None:
